@@ -1,0 +1,1 @@
+"""People: persons, identities, teams, roles, sign-in, personal tokens."""

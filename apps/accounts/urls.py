@@ -1,0 +1,29 @@
+"""Addresses of pages about people."""
+
+from django.urls import path
+
+from apps.accounts.views import people, profile, teams
+
+app_name = "accounts"
+urlpatterns = [
+    path("", people.everybody, name="people"),
+    path("new/", people.join, name="join"),
+    path("me/", profile.profile, name="profile"),
+    path("me/tokens/", profile.tokens, name="tokens"),
+    path("me/tokens/<uuid:public_id>/revocation/", profile.token_revocation, name="token_revocation"),
+    path("teams/", teams.every_team, name="teams"),
+    path("teams/<slug:slug>/", teams.team, name="team"),
+    path("teams/<slug:slug>/name/", teams.name, name="team_name"),
+    path("teams/<slug:slug>/retirement/", teams.retirement, name="team_retirement"),
+    path("teams/<slug:slug>/members/", teams.members, name="members"),
+    path("teams/<slug:slug>/members/<uuid:public_id>/end/", teams.member_end, name="member_end"),
+    path("<uuid:public_id>/", people.person, name="person"),
+    path("<uuid:public_id>/deactivation/", people.deactivation, name="deactivation"),
+    path("<uuid:public_id>/reactivation/", people.reactivation, name="reactivation"),
+    path("<uuid:public_id>/invitation/", people.invitation, name="invitation"),
+    path("<uuid:public_id>/merger/", people.merger, name="merger"),
+    path("<uuid:public_id>/identities/", people.identities, name="identities"),
+    path("<uuid:public_id>/identities/<int:identity_id>/removal/", people.identity_removal, name="identity_removal"),
+    path("<uuid:public_id>/roles/", people.roles, name="roles"),
+    path("<uuid:public_id>/roles/<int:grant_id>/revocation/", people.role_revocation, name="role_revocation"),
+]

@@ -1,0 +1,1 @@
+"""Pages about people: everybody, one person, teams, one's own profile."""

@@ -1,0 +1,127 @@
+"""Everybody, and what an administrator does to one person."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.accounts import actions
+from apps.accounts.access import get_person, people_like
+from apps.accounts.forms import Grant, Join, Merger, NewIdentity, Reason
+from apps.accounts.models import Person, Team
+from apps.accounts.roles import Role
+from apps.accounts.rules import why_not_administer
+from apps.accounts.steps import asker
+from apps.accounts.views.person_page import person_page
+from apps.core.acting import carried_out
+from apps.core.actors import Actor
+from apps.core.pages import PageRequest, render_page
+
+MOST = 200
+
+
+@require_GET
+def everybody(request: PageRequest) -> HttpResponse:
+    """Everybody who joined, with roles and teams."""
+    text = request.GET.get("q", "")[:120]
+    found = people_like(text, limit=MOST + 1)
+    refusal = why_not_administer(asker(request.user.actor))
+    return render_page(
+        request, "accounts/people.html", {"people": found[:MOST], "more": len(found) > MOST, "most": MOST, "text": text, "refusal": refusal}
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def join(request: PageRequest) -> HttpResponse:
+    """Let somebody join."""
+    refusal = why_not_administer(asker(request.user.actor))
+    form = Join(request.POST or None)
+    made: list[Person] = []
+    if request.method == "POST" and carried_out(form, lambda **given: made.append(actions.join_person(**given)), by=request.user.actor):
+        messages.success(request, f"{made[0].name} joined. Make a one-time link below, or let them use “Forgotten password”.")
+        return redirect("accounts:person", made[0].public_id)
+    status = 422 if request.method == "POST" else 200
+    return render_page(request, "accounts/join.html", {"form": form, "refusal": refusal}, status=status)
+
+
+@require_GET
+def person(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """One person: what they may do, where they belong, by what they are known."""
+    return person_page(request, get_person(public_id))
+
+
+@require_POST
+def deactivation(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """End what a person can do."""
+    about, form = get_person(public_id), Reason(request.POST)
+    if carried_out(form, actions.deactivate_person, person_id=about.pk, by=request.user.actor):
+        return redirect("accounts:person", public_id)
+    return person_page(request, about, deactivate=form)
+
+
+@require_POST
+def reactivation(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """Let a person act again."""
+    about, form = get_person(public_id), Reason(request.POST)
+    if carried_out(form, actions.reactivate_person, person_id=about.pk, by=request.user.actor):
+        return redirect("accounts:person", public_id)
+    return person_page(request, about, deactivate=form)
+
+
+@require_POST
+def invitation(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """Show a one-time link, once."""
+    about = get_person(public_id)
+    link = actions.invite_person(about.pk, by=request.user.actor)
+    return render_page(request, "accounts/invitation.html", {"person": about, "link": link, "once": True})
+
+
+@require_POST
+def merger(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """Merge another person into this one."""
+    keep = get_person(public_id)
+    form = Merger(request.POST, keep=keep)
+    if carried_out(form, lambda gone, by: actions.merge_persons(keep.pk, gone.pk, by=by), by=request.user.actor):
+        return redirect("accounts:person", public_id)
+    return person_page(request, keep, merge=form)
+
+
+@require_POST
+def identities(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """Let something stand for this person."""
+    about, form = get_person(public_id), NewIdentity(request.POST)
+    if carried_out(form, actions.add_person_identity, person_id=about.pk, by=request.user.actor):
+        return redirect("accounts:person", public_id)
+    return person_page(request, about, identity=form)
+
+
+@require_POST
+def identity_removal(request: PageRequest, public_id: UUID, identity_id: int) -> HttpResponse:
+    """Let it stand for this person no longer."""
+    identity = get_object_or_404(get_person(public_id).identities, pk=identity_id)
+    actions.remove_identity(identity.pk, by=request.user.actor)
+    return redirect("accounts:person", public_id)
+
+
+@require_POST
+def roles(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """Grant a role."""
+    about, form = get_person(public_id), Grant(request.POST)
+    if carried_out(form, _grant, person_id=about.pk, by=request.user.actor):
+        return redirect("accounts:person", public_id)
+    return person_page(request, about, grant=form)
+
+
+@require_POST
+def role_revocation(request: PageRequest, public_id: UUID, grant_id: int) -> HttpResponse:
+    """Revoke a role."""
+    about = get_person(public_id)
+    grant = get_object_or_404(about.role_grants.filter(revoked_at__isnull=True), pk=grant_id)
+    actions.revoke_role(about.pk, role=Role(grant.role), team_id=grant.team_id, by=request.user.actor)
+    return redirect("accounts:person", public_id)
+
+
+def _grant(*, person_id: int, role: Role, team: Team | None, by: Actor) -> None:
+    actions.grant_role(person_id, role=role, team_id=team.pk if team else None, by=by)

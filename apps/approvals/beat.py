@@ -1,0 +1,32 @@
+"""What the clock drives: a change whose period is over ends."""
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.approvals.actions import expire_change
+from apps.changes.models import Change
+from apps.changes.states import OPEN
+from apps.core.actors import system
+from apps.core.refusals import Refused
+
+CLOCK = system("clock")
+AT_ONCE = 500  # the rest is due at the next tick
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def expire_changes(**_: object) -> int:
+    """Expire what is due and return how many were; one that cannot end yet is tried again at the next tick."""
+    due = Change.objects.filter(state__in=sorted(OPEN), not_after__lte=timezone.now()).order_by("not_after")
+    ended = 0
+    for change_id in due.values_list("pk", flat=True)[:AT_ONCE]:
+        try:
+            expire_change(change_id=change_id, by=CLOCK)
+        except Refused as error:
+            logger.info("CHG-%s does not expire yet: %s", change_id, error)
+        else:
+            ended += 1
+    return ended

@@ -1,0 +1,46 @@
+"""Which policy applies where: the most specific one that is not retired."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from uuid import UUID
+
+from apps.approvals.models import Policy
+from apps.approvals.policy_body import read_policy
+from apps.approvals.rules import PolicyFacts
+from apps.catalog.models import Environment
+
+REMEMBERED = 1024
+
+
+class PolicyShelf:
+    """The standing policies of some environments, read once; service and kind > service > kind > environment."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._by_selector = {(policy.environment_id, policy.service_id, policy.kind): policy for policy in policies}
+
+    def find(self, *, environment_id: int, service_id: int, kind: str) -> PolicyFacts | None:
+        """The policy for one leg of a change of this kind; None where nothing says who agrees."""
+        for selector in ((service_id, kind), (service_id, ""), (None, kind), (None, "")):
+            if policy := self._by_selector.get((environment_id, *selector)):
+                return policy_facts(policy)
+        return None
+
+
+def policies_for(environments: Iterable[Environment]) -> PolicyShelf:
+    """The shelf for these environments, in one statement."""
+    found = Policy.objects.open_now().filter(environment__in=[one.pk for one in environments], version__isnull=False)
+    return PolicyShelf(found.select_related("version"))
+
+
+def policy_facts(policy: Policy) -> PolicyFacts | None:
+    """The wording in force, as rules read it."""
+    version = policy.version
+    if version is None:
+        return None
+    return _read(bytes(version.body), policy.public_id, policy.name, version.number, version.digest)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _read(body: bytes, policy_id: UUID, name: str, number: int, digest: str) -> PolicyFacts:
+    """A wording never changes, so it is read once."""
+    return read_policy(body, policy_id=policy_id, name=name, number=number, digest=digest)

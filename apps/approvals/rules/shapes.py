@@ -1,0 +1,154 @@
+"""The frozen facts that the rules of sign-off are asked about, and the answers they give. Pure: no Django, no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from apps.catalog.rules import PersonFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Who may fill a seat: owners of the service, holders of a role, a team or named persons."""
+
+    kind: str  # OWNER, ROLE, TEAM, PERSONS
+    owner: str = ""  # BUSINESS, TECHNICAL, ANY
+    role: str = ""
+    team: UUID | None = None
+    persons: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """One rule of a policy; needed 0 means everyone in the group."""
+
+    key: str
+    label: str
+    group: Group
+    needed: int
+    stage: int
+    meaning: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFacts:
+    """One immutable wording of a policy."""
+
+    id: UUID
+    name: str
+    number: int
+    digest: str
+    rules: tuple[RuleFacts, ...]
+    exclude: frozenset[str] = frozenset({"requester", "last_editor"})
+    solo: bool = False
+    require_digest: bool = False
+    promotion: str = "ONE"
+    forbid_approver_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignOffFacts:
+    """One sign-off that was not withdrawn. `groups` are those its statement names; None in `signature_ok` is not yet proved."""
+
+    id: UUID
+    person: PersonFacts
+    decision: str
+    meaning: str
+    covered: Mapping[str, str]
+    groups: frozenset[str]
+    given_at: datetime
+    signature_ok: bool | None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumFacts:
+    """One leg: the policy in force, what the revision says now, and who signed. `people` are the members of its groups now."""
+
+    leg_id: UUID
+    service_id: UUID
+    service: str
+    environment: str
+    required: str  # NO, RECORDED, APPROVED
+    policy: PolicyFacts | None
+    digests: Mapping[str, str]
+    sign_offs: tuple[SignOffFacts, ...]
+    hands: Mapping[str, frozenset[UUID]]  # canonical ids by what they did: requester, last_editor
+    people: tuple[PersonFacts, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)  # target id to the digest of its settings
+    leg_state: str = "WAITING"
+
+
+class RuleState(StrEnum):
+    """Where one rule stands."""
+
+    AGREED = "AGREED"
+    WAITING = "WAITING"
+    LAPSED = "LAPSED"
+    LATER = "LATER"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAnswer:
+    """How far one rule is: who fills its seats, whose agreement lapsed, how many are missing."""
+
+    rule: RuleFacts
+    state: RuleState
+    by: tuple[PersonFacts, ...]
+    lapsed: tuple[PersonFacts, ...]
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuorumAnswer:
+    """How far a leg's agreement is. `has_policy` is False where agreement is required and nothing says whose."""
+
+    rules: tuple[RuleAnswer, ...]
+    met: bool
+    has_policy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RuleForecast:
+    """Who could still fill the seats of one rule, and how many seats nobody can fill."""
+
+    rule: RuleFacts
+    candidates: tuple[PersonFacts, ...]
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Whether a leg's quorum can be met at all, by whom, and what would help."""
+
+    can_be_met: bool
+    rules: tuple[RuleForecast, ...]
+    cures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A rule of one leg that one person may speak for."""
+
+    leg: QuorumFacts
+    rule: RuleFacts
+    state: RuleState
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFacts:
+    """A change under review as a whole: what every sign-off verb decides from."""
+
+    ref: str
+    state: str
+    revision: int
+    revision_digest: str
+    revised_by: str
+    revised_at: datetime
+    requester_id: UUID
+    legs: tuple[QuorumFacts, ...]
+    opened_at: datetime | None = None  # when it was first submitted

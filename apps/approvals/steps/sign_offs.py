@@ -1,0 +1,164 @@
+"""Writing sign-offs: the statement first, then its signature, then the row that carries both, then the entry."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_hex
+
+from apps.accounts.models import Person
+from apps.approvals.facts import review_facts
+from apps.approvals.models import SignOff
+from apps.approvals.rules import ReviewFacts, Seat, all_met, group_text, stands
+from apps.approvals.statement import StatedRule, Statement, signed_message, statement_bytes
+from apps.audit.keys import installation_id, list_key
+from apps.audit.names import actor_text
+from apps.audit.record import record
+from apps.audit.vocabulary import Event
+from apps.changes.facts import references_of
+from apps.changes.models import Change, Revision
+from apps.changes.states import State
+from apps.changes.steps import approve, reopen
+from apps.core.actors import Actor
+from apps.core.canonical import digest
+from apps.core.references import Reference
+from apps.core.signing import signing_key
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a person decided, and the seats they spoke for."""
+
+    person: Person
+    decision: str
+    meaning: str
+    seats: tuple[Seat, ...]
+    reason: str = ""
+
+
+def write_sign_off(change: Change, revision: Revision, *, decided: Decided, by: Actor, at: datetime) -> SignOff:
+    """Sign and store one decision. An earlier one of theirs on the same revision is withdrawn: the newest one speaks."""
+    earlier = SignOff.objects.filter(revision=revision, person=decided.person, withdrawn_at__isnull=True)
+    replaced = [str(one) for one in earlier.values_list("public_id", flat=True)]
+    earlier.update(withdrawn_at=at, withdrawn_by=actor_text(by))
+    key = signing_key()
+    list_key(key, by=by, at=at)
+    statement = drafted_statement(change, revision, decided=decided, at=at)
+    data = statement_bytes(statement)
+    signature = key.sign(signed_message(data))
+    sign_off = SignOff.objects.create(
+        change=change,
+        revision=revision,
+        person=decided.person,
+        requester=change.requester,
+        is_solo=decided.person == change.requester,
+        decision=decided.decision,
+        meaning=decided.meaning,
+        covered_parts=sorted(statement.covers),
+        given_at=at,
+        statement=data,
+        statement_hash=digest(data),
+        key_id=signature.key_id,
+        alg=signature.alg,
+        signature=signature.value,
+    )
+    _record_given(sign_off, replaced=replaced, reason=decided.reason, by=by, at=at)
+    return sign_off
+
+
+def end_sign_offs(sign_off: SignOff, *, by: Actor, at: datetime, reason: str) -> None:
+    """Take back everything the person said about this change: an older agreement does not come back by an edit.
+
+    The rows and their statements stay."""
+    standing = SignOff.objects.filter(change=sign_off.change_id, person=sign_off.person_id, withdrawn_at__isnull=True)
+    ended = [str(one) for one in standing.values_list("public_id", flat=True)]
+    standing.update(withdrawn_at=at, withdrawn_by=actor_text(by))
+    record(
+        Event.SIGN_OFF_WITHDRAWN,
+        subject=sign_off,
+        by=by,
+        at=at,
+        refs=refs_of(sign_off),
+        data={"revision": sign_off.revision.number, "sign_offs": sorted(ended)},
+        details={"name": sign_off.person.name, "reason": reason},
+    )
+
+
+def note_lapses(change: Change, before: ReviewFacts, *, by: Actor, at: datetime) -> None:
+    """Tell which sign-offs an edit lapsed. Nothing is written to them: that they lapsed is derived from their bytes."""
+    after = review_facts(change)
+    for one in {one.id: one for leg in before.legs for one in leg.sign_offs}.values():
+        changed = sorted(part for part, seen in one.covered.items() if after.legs and after.legs[0].digests.get(part) != seen)
+        if not changed or not stands(one.covered, digests=before.legs[0].digests):
+            continue
+        sign_off = SignOff.objects.select_related("change", "person").get(public_id=one.id)
+        record(
+            Event.SIGN_OFF_LAPSED,
+            subject=sign_off,
+            by=by,
+            at=at,
+            refs=refs_of(sign_off),
+            data={"revision": after.revision, "parts": changed},
+            details={"name": one.person.name},
+        )
+
+
+def settle(change: Change, *, by: Actor, at: datetime, reason: str) -> None:
+    """Keep the milestone true after anything that bears on it: APPROVED as long as the quorum of every leg is met."""
+    met = all_met(review_facts(change).legs)
+    if met and change.state == State.IN_REVIEW:
+        approve(change, by=by, at=at)
+    elif not met and change.state in {State.APPROVED, State.IN_PROGRESS}:
+        reopen(change, by=by, at=at, reason=reason)
+
+
+def refs_of(sign_off: SignOff) -> list[Reference]:
+    """What every entry about a sign-off also names: the change, what it touches, and who signed."""
+    return [sign_off.change.reference, sign_off.person.reference, *references_of(sign_off.change)]
+
+
+def drafted_statement(change: Change, revision: Revision, *, decided: Decided, at: datetime) -> Statement:
+    """What a decision would say, for signing and for showing it before; writes nothing."""
+    seats, digests = decided.seats, revision.part_digests
+    return Statement(
+        installation=str(installation_id()),
+        change=str(change.public_id),
+        ref=change.ref,
+        revision=revision.number,
+        revision_digest=revision.digest,
+        covers={part: digests[part] for seat in seats for part in seat.rule.parts},
+        rules=tuple(_stated(seat) for seat in seats),
+        policies={str(seat.leg.policy.id): seat.leg.policy.digest for seat in seats if seat.leg.policy},
+        settings={target: of for seat in seats for target, of in seat.leg.settings.items()},
+        decision=decided.decision,
+        meaning=decided.meaning,
+        reason=decided.reason,
+        person_id=decided.person.public_id,
+        person_name=decided.person.name,
+        at=at,
+        nonce=token_hex(16),
+    )
+
+
+def _stated(seat: Seat) -> StatedRule:
+    policy = str(seat.leg.policy.id) if seat.leg.policy else ""
+    return StatedRule(policy, seat.rule.key, group_text(seat.rule.group, service_id=seat.leg.service_id), seat.rule.meaning)
+
+
+def _record_given(sign_off: SignOff, *, replaced: list[str], reason: str, by: Actor, at: datetime) -> None:
+    record(
+        Event.SIGN_OFF_GIVEN,
+        subject=sign_off,
+        by=by,
+        at=at,
+        refs=refs_of(sign_off),
+        data={
+            "decision": sign_off.decision,
+            "meaning": sign_off.meaning,
+            "revision": sign_off.revision.number,
+            "digest": sign_off.revision.digest,
+            "parts": sign_off.covered_parts,
+            "statement": sign_off.statement_hash,
+            "solo": sign_off.is_solo,
+            "replaces": replaced,
+        },
+        details={"name": sign_off.person.name, "reason": reason},
+    )

@@ -1,0 +1,1 @@
+"""The append-only stream: entries, seals, readers, verifier."""

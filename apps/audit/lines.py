@@ -1,0 +1,162 @@
+"""The words for every event, as data; `sentences` fills them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from apps.audit.vocabulary import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How an event is told: icon of the sprite, tone, sentence, and what stands small below it."""
+
+    icon: str
+    tone: str
+    text: str
+    sub: str = ""
+
+
+LINES: Final[Mapping[Event, Line]] = {
+    # people
+    Event.PERSON_JOINED: Line("user-plus", "go", "{subject} *joined*.", "[Entered by {other}.]"),
+    Event.PERSON_INVITED: Line("mail", "wait", "{by} made a *one-time sign-in link* for {subject}."),
+    Event.PERSON_SIGNED_IN: Line("user", "mute", "{subject} *signed in*."),
+    Event.PERSON_SIGNED_OUT: Line("logout", "mute", "{subject} *signed out*."),
+    Event.PERSON_SIGN_IN_FAILED: Line("lock", "wait", "A sign-in as {subject} *failed*."),
+    Event.PERSON_PASSWORD_CHANGED: Line("key", "ink", "{subject} has a *new password*.", "[Set by {other}.]"),
+    Event.PERSON_RENAMED: Line("pencil", "ink", "{by} *renamed* {subject}.", "[From {old_name}][ to {name}.]"),
+    Event.PERSON_DEACTIVATED: Line("user-off", "stop", "{by} *deactivated* {subject}.", "Sign-offs not yet used no longer count."),
+    Event.PERSON_REACTIVATED: Line("user-check", "go", "{by} *reactivated* {subject}."),
+    Event.PERSON_MERGED: Line("users", "ink", "{by} *merged* [{gone} into ]{subject}: one person from now on."),
+    Event.IDENTITY_ADDED: Line(
+        "fingerprint", "ink", "{subject} is now also known by *one more[ {kind}] identity*.", "[Entered by {other}.]"
+    ),
+    Event.IDENTITY_REMOVED: Line("fingerprint", "wait", "{by} *removed* an identity[ ({kind})] of {subject}."),
+    Event.TEAM_CREATED: Line("users-group", "go", "{by} *created* the team {subject}."),
+    Event.TEAM_RENAMED: Line("pencil", "ink", "{by} *renamed* the team {subject}.", "[From {old_name}][ to {name}.]"),
+    Event.TEAM_RETIRED: Line("users-group", "stop", "{by} *retired* the team {subject}."),
+    Event.MEMBERSHIP_STARTED: Line("user-plus", "ink", "{person} *is in* {team}.", "[Entered by {other}.]"),
+    Event.MEMBERSHIP_ENDED: Line("door-exit", "wait", "{person} *left* {team}.", "[Entered by {other}.]"),
+    Event.ROLE_GRANTED: Line("shield-check", "ink", "{by} *granted* {person} the role {role}[ for {team}]."),
+    Event.ROLE_REVOKED: Line("shield-lock", "wait", "{by} *revoked* the role {role} of {person}[ for {team}]."),
+    Event.INSTALLATION_SET_UP: Line("home", "go", "{by} *set up* this installation."),
+    Event.ADMINISTRATOR_CREATED: Line("shield-check", "wait", "{subject} *became administrator* by a command on the host."),
+    Event.PERSONAL_TOKEN_ISSUED: Line("key", "ink", "{by} *issued* a personal token[, {name}]."),
+    Event.PERSONAL_TOKEN_REVOKED: Line("key", "wait", "{by} *revoked* a personal token[, {name}]."),
+    # catalogue
+    Event.SERVICE_CREATED: Line("packages", "go", "{by} *entered* the service {service}."),
+    Event.SERVICE_CHANGED: Line("pencil", "ink", "{by} *changed* the service {service}."),
+    Event.SERVICE_RETIRED: Line("packages", "stop", "{by} *retired* the service {service}.", "The gate says no to it from now on."),
+    Event.OWNERSHIP_STARTED: Line("user-check", "ink", "{person} *answers for* {service}[ as {kind} owner].", "[Entered by {other}.]"),
+    Event.OWNERSHIP_ENDED: Line(
+        "door-exit", "wait", "{person} *no longer answers for* {service}[ as {kind} owner].", "[Entered by {other}.]"
+    ),
+    Event.ENVIRONMENT_CREATED: Line("stack-2", "go", "{by} *entered* the environment {environment}."),
+    Event.ENVIRONMENT_CHANGED: Line("pencil", "ink", "{by} *changed* the environment {environment}."),
+    Event.ENVIRONMENT_RETIRED: Line("stack-2", "stop", "{by} *retired* the environment {environment}."),
+    Event.TARGET_CREATED: Line("target", "go", "{by} *entered* {service} in {environment}."),
+    Event.TARGET_SETTINGS_CHANGED: Line(
+        "settings", "wait", "{by} *changed how* {service} is deployed to {environment}.", "[Version {number}.]"
+    ),
+    Event.TARGET_LOCKED: Line("lock", "stop", "{by} *locked* {service} in {environment}."),
+    Event.TARGET_UNLOCKED: Line("lock-open", "go", "{by} *unlocked* {service} in {environment}."),
+    Event.TARGET_OCCUPIED: Line("target", "ink", "{service} in {environment} is *taken*[ by {deployment}]."),
+    Event.TARGET_FREED: Line("target", "mute", "{service} in {environment} is *free* again."),
+    Event.VERSION_ARRIVED: Line("versions", "ink", "{label} *arrived* at {service} in {environment}[: {outcome}]."),
+    Event.VERSION_ADOPTED: Line(
+        "versions", "wait", "{by} *adopted* {label} as what runs in {service} in {environment}.", "No change stands behind it."
+    ),
+    # changes
+    Event.CHANGE_CREATED: Line("circle-plus", "ink", "{by} *wrote* {change}."),
+    Event.CHANGE_REVISED: Line("pencil", "ink", "{by} saved *revision {revision}* of {change}.", "[Changed: {parts}.]"),
+    Event.CHANGE_SUBMITTED: Line("send", "ink", "{by} *submitted* {change}."),
+    Event.CHANGE_SENT_BACK: Line("arrow-back-up", "wait", "{by} *sent* {change} *back* for more work."),
+    Event.CHANGE_APPROVED: Line("circle-check", "go", "{change} is *approved*.", "Every leg has the agreement it needs."),
+    Event.CHANGE_REOPENED: Line("refresh-alert", "wait", "{change} is *in review again*."),
+    Event.CHANGE_STARTED: Line("progress", "ink", "{change} is *in progress*."),
+    Event.CHANGE_FINISHED: Line("clipboard-check", "ink", "{change} is *done*[: {outcome}].", "The review after it is open."),
+    Event.CHANGE_CLOSED: Line("circle-check-f", "mute", "{by} *closed* {change}[: {outcome}]."),
+    Event.CHANGE_REJECTED: Line("circle-x", "stop", "{change} is *rejected*.", "By {by}."),
+    Event.CHANGE_WITHDRAWN: Line("circle-minus", "mute", "{by} *withdrew* {change}."),
+    Event.CHANGE_EXPIRED: Line("hourglass-off", "mute", "{change} *expired*: its period ended first."),
+    Event.CHANGE_COMMENTED: Line("message", "mute", "{by} *commented* on {change}."),
+    Event.LEG_STARTED: Line("progress", "ink", "{change} *began* in {environment} for {service}."),
+    Event.LEG_DONE: Line("circle-check", "go", "{change} is *done* in {environment} for {service}."),
+    Event.LEG_FAILED: Line("circle-x", "stop", "{change} *failed* in {environment} for {service}."),
+    Event.LEG_ROLLED_BACK: Line(
+        "arrow-back-up", "stop", "{change} was *rolled back* in {environment} for {service}.", "Another start needs a new revision."
+    ),
+    Event.LEG_SKIPPED: Line("player-skip-forward", "mute", "{change} *skips* {environment} for {service}."),
+    Event.LEG_REOPENED: Line("refresh", "wait", "{change} *may start again* in {environment} for {service}."),
+    # schedule
+    Event.FREEZE_DECLARED: Line(
+        "snowflake", "freeze", "{by} *declared a freeze*[ for {scope}][: {title}].", "[From {starts_at}][ to {ends_at}.]"
+    ),
+    Event.FREEZE_LIFTED: Line("sun", "go", "{by} *lifted the freeze*[ for {scope}][: {title}]."),
+    Event.WINDOW_DECLARED: Line(
+        "calendar-plus", "ink", "{by} *declared a window*[ for {scope}][: {title}].", "[From {starts_at}][ to {ends_at}.]"
+    ),
+    Event.WINDOW_LIFTED: Line("calendar-off", "wait", "{by} *lifted the window*[ for {scope}][: {title}]."),
+    Event.HOLD_PLACED: Line("hand-stop", "stop", "{by} *placed a hold*[ on {scope}]."),
+    Event.HOLD_LIFTED: Line("hand-stop", "go", "{by} *lifted the hold*[ on {scope}]."),
+    Event.SLOT_BOOKED: Line("calendar-event", "ink", "{by} *planned* {change}[ for {starts_at}]."),
+    Event.SLOT_MOVED: Line("calendar-event", "ink", "{by} *moved* {change}[ to {starts_at}].", "Inside the period: no sign-off lapsed."),
+    Event.SLOT_RELEASED: Line("calendar-x", "mute", "{by} *gave up the slot* of {change}."),
+    Event.RESERVATION_MADE: Line("calendar-event", "ink", "{service}[ in {environment}] is *kept free for the way back*[ until {until}]."),
+    Event.RESERVATION_RELEASED: Line("calendar-off", "mute", "The calendar of {service}[ in {environment}] is *free* again."),
+    # approvals
+    Event.POLICY_WRITTEN: Line("scale", "wait", "{by} *wrote* the policy[ {name}][, version {number}][, for {environment}]."),
+    Event.POLICY_RETIRED: Line("scale", "stop", "{by} *retired* the policy[ {name}]."),
+    Event.SIGN_OFF_GIVEN: Line("writing-sign", "go", "{by} *signed*[ revision {revision} of] {change}[: {decision}].", "[Covers {parts}.]"),
+    Event.SIGN_OFF_WITHDRAWN: Line("writing-sign", "wait", "{by} *withdrew the sign-off* of {change}."),
+    Event.SIGN_OFF_LAPSED: Line(
+        "refresh-alert", "wait", "The sign-off[ of {person}][ on {change}] *lapsed*: what it covered changed.", "[Changed: {parts}.]"
+    ),
+    Event.SIGN_OFF_REFUSED: Line("ban", "stop", "{by} could *not sign* {subject}.", "[Refused: {code}.]"),
+    Event.POLICY_REFUSED: Line("ban", "stop", "{by} could *not change* a policy.", "[Refused: {code}.]"),
+    # gate
+    Event.GATE_ANSWERED: Line(
+        "barrier-block", "ink", "The gate answered *{verdict}*[ to {service}][ in {environment}].", "[For {change}.]"
+    ),
+    Event.GATE_TOKEN_ISSUED: Line("key", "ink", "{by} *issued* a gate token[, {name}]."),
+    Event.GATE_TOKEN_REVOKED: Line("key", "wait", "{by} *revoked* a gate token[, {name}]."),
+    Event.GATE_TOKEN_REFUSED: Line("ban", "stop", "A gate token was *refused*.", "[Refused: {code}.]"),
+    Event.RULE_MODE_CHANGED: Line("adjustments", "wait", "{by} *set a rule* of the gate[, {rule},][ to {mode}][ in {environment}]."),
+    Event.TICKET_ISSUED: Line("ticket", "go", "The gate *handed out a ticket*[ for {change}][ in {environment}]."),
+    Event.TICKET_SPENT: Line("ticket", "mute", "A ticket was *spent*[ for {change}][ in {environment}]."),
+    # deployments
+    Event.DEPLOYMENT_ORDERED: Line("rocket", "ink", "{by} *ordered* {deployment}[: {label}] to {environment} for {service}."),
+    Event.DEPLOYMENT_CLAIMED: Line("server", "mute", "A worker *took up* {deployment}.", "[Attempt {attempt}.]"),
+    Event.DEPLOYMENT_STARTED: Line("rocket", "ink", "{deployment} *began* in {environment} for {service}."),
+    Event.DEPLOYMENT_VERIFYING: Line("eye-search", "ink", "{deployment} is *being checked* in {environment}."),
+    Event.DEPLOYMENT_SUCCEEDED: Line("rocket", "go", "{deployment} *succeeded* in {environment}[: {service} runs {label}]."),
+    Event.DEPLOYMENT_FAILED: Line("circle-x", "stop", "{deployment} *failed* in {environment} for {service}."),
+    Event.DEPLOYMENT_ABORTING: Line("player-stop", "wait", "{by} *asked* {deployment} *to stop*."),
+    Event.DEPLOYMENT_ABORTED: Line("player-stop", "mute", "{deployment} *stopped* as asked."),
+    Event.DEPLOYMENT_LOST: Line(
+        "help-hexagon", "unknown", "The worker of {deployment} *fell silent*.", "Unknown is not failed: the target is asked what is true."
+    ),
+    Event.DEPLOYMENT_RECONCILING: Line("zoom-question", "unknown", "{environment} is *being asked* what {deployment} did there."),
+    Event.DEPLOYMENT_NEEDS_HUMAN: Line(
+        "user-exclamation", "stop", "{deployment} *needs a person*: nobody knows what is true in {environment}."
+    ),
+    Event.DEPLOYMENT_REFUSED: Line(
+        "ban", "stop", "{deployment} was *refused at the last moment*.", "[Refused: {code}.] Nothing was touched."
+    ),
+    Event.ROLLBACK_ORDERED: Line(
+        "arrow-back-up", "stop", "{by} *ordered the way back*[ of {undoes}][ to {label}] in {environment} for {service}."
+    ),
+    Event.CHECK_PASSED: Line("heartbeat", "go", "The check[ {check}] *passed*[ for {deployment}]."),
+    Event.CHECK_FAILED: Line("heartbeat", "stop", "The check[ {check}] *failed*[ for {deployment}]."),
+    # incidents
+    Event.INCIDENT_OPENED: Line("flame", "stop", "{by} *opened* {incident}[ about {service}][ in {environment}].", "[{title}.]"),
+    Event.INCIDENT_RECOVERED: Line("bandage", "go", "{incident} *recovered*: users are well again."),
+    Event.INCIDENT_RESOLVED: Line("circle-check", "go", "{by} *resolved* {incident}."),
+    Event.TIMELINE_NOTED: Line("message", "mute", "{by} *noted* in {incident}."),
+    Event.TIMELINE_CORRECTED: Line("pencil", "wait", "{by} *corrected* the timeline of {incident}."),
+    # the stream itself
+    Event.KEY_LISTED: Line("key", "wait", "A signing key was *listed*[: {key_id}].", "What it signs is checked with it from now on."),
+    Event.DETAIL_ERASED: Line("eraser", "wait", "{by} and a second person *erased* a text[ ({field})] of an earlier entry."),
+    Event.STREAM_MOVED: Line("database", "wait", "The stream *moved* to another database cluster[ after seal {after_seal}]."),
+}

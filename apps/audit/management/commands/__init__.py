@@ -1,0 +1,1 @@
+"""export_audit, verify_audit, erase_detail."""

@@ -1,0 +1,92 @@
+"""Reading the stream: about things, for the audit page, and in sealed order for those who follow it."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+
+from apps.audit.entries import StreamEntry, read_entry
+from apps.audit.models import Cursor, Detail, Entry, Place
+from apps.audit.vocabulary import Event
+from apps.core.references import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFilter:
+    """What the audit page may ask for. Everything given must hold; nothing given is the whole stream."""
+
+    events: Collection[Event] = ()
+    about: Collection[Reference] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> Q:
+        """The filter as a condition on entries: `about` is met by all its references together."""
+        wanted = Q()
+        if self.events:
+            wanted &= Q(event__in=[event.value for event in self.events])
+        if self.about:
+            wanted &= Q(refs__contains=[str(name) for name in self.about])
+        if self.since:
+            wanted &= Q(at__gte=self.since)
+        if self.until:
+            wanted &= Q(at__lt=self.until)
+        return wanted
+
+
+def latest(wanted: StreamFilter | None = None, *, limit: int, before: UUID | None = None) -> list[StreamEntry]:
+    """The newest entries first; `before` is the id of the last one already shown, an unknown one shows nothing."""
+    rows = Entry.objects.filter((wanted or StreamFilter()).conditions())
+    if before is not None:
+        last = Entry.objects.filter(id=before).values_list("at", flat=True).first()
+        if last is None:
+            return []
+        rows = rows.filter(Q(at__lt=last) | Q(id__lt=before), at__lte=last)
+    return _read(rows.order_by("-at", "-id")[:limit])
+
+
+def entries_about(about: Reference, *, limit: int, before: UUID | None = None) -> list[StreamEntry]:
+    """What happened to one thing, newest first. Of a person: what they did too."""
+    return latest(StreamFilter(about=(about,)), limit=limit, before=before)
+
+
+def entries_about_any(references: Iterable[Reference], *, since: datetime, until: datetime, limit: int) -> list[StreamEntry]:
+    """What happened to any of these things between two moments, newest first; the end is not included."""
+    names = [str(name) for name in references]
+    rows = Entry.objects.filter(refs__overlap=names, at__gte=since, at__lt=until)
+    return _read(rows.order_by("-at", "-id")[:limit])
+
+
+def entry_by_id(entry_id: UUID) -> StreamEntry | None:
+    """One entry, or None when there is none."""
+    found = _read(Entry.objects.filter(id=entry_id))
+    return found[0] if found else None
+
+
+def follow(cursor_name: str, limit: int) -> list[StreamEntry]:
+    """The next sealed entries for a reader, in sealed order; moves its cursor in the caller's transaction.
+
+    A reader whose cursor is held by another worker gets nothing now: that worker is reading."""
+    Cursor.objects.get_or_create(name=cursor_name)
+    cursor = Cursor.objects.select_for_update(skip_locked=True).filter(name=cursor_name).first()
+    if cursor is None:
+        return []
+    positions = dict(
+        Place.objects.filter(position__gt=cursor.position).order_by("position").values_list("entry_id", "position")[:limit],
+    )
+    if not positions:
+        return []
+    cursor.position = max(positions.values())
+    cursor.save(update_fields=["position"])
+    found = _read(Entry.objects.filter(id__in=positions))
+    return sorted(found, key=lambda entry: positions[entry.id])
+
+
+def _read(rows: QuerySet[Entry]) -> list[StreamEntry]:
+    found = list(rows.annotate(position=F("place__position")).values_list("id", "body", "position"))
+    texts: dict[UUID, dict[str, str]] = {}
+    for entry_id, field, text in Detail.objects.filter(entry_id__in=[row[0] for row in found]).values_list("entry_id", "field", "text"):
+        texts.setdefault(entry_id, {})[field] = text
+    return [read_entry(bytes(body), texts=texts.get(entry_id, {}), position=position) for entry_id, body, position in found]

@@ -1,0 +1,1 @@
+"""What can be changed: services, environments, targets and what runs there."""

@@ -1,0 +1,1 @@
+"""Requests for change: revisions in five parts, items, legs, life cycle."""

@@ -1,0 +1,9 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class Core(AppConfig):
+    """The shared ground."""
+
+    name = "apps.core"

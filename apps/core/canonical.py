@@ -1,0 +1,92 @@
+"""Canonical bytes: what is signed and hashed, written once and stored, never made again to verify.
+
+RFC 8785 JSON; strings NFC with LF and no trailing blanks; sets sorted; moments in whole UTC seconds; integers only;
+a key whose value is None is left out, so absent and empty stay different things."""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+
+LARGEST = (
+    2**53 - 1
+)  # RFC 8785 numbers are IEEE doubles; beyond this an integer is not exact
+
+
+class NotCanonical(Exception):
+    """A value has no canonical form; the text names it."""
+
+
+def canonical_bytes(value: object) -> bytes:
+    """Return the canonical bytes of plain data; raises NotCanonical for floats, NUL or unknown types."""
+    return rfc8785.dumps(_plain(value))
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of stored bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def canonical_text(text: str) -> str:
+    """NFC, LF, no blanks at line ends, no blank lines around."""
+    if "\x00" in text:
+        raise NotCanonical("The text holds a NUL character.")
+    lines = (
+        unicodedata.normalize("NFC", text)
+        .replace("\r\n", "\n")
+        .replace("\r", "\n")
+        .split("\n")
+    )
+    return "\n".join(line.rstrip() for line in lines).strip("\n")
+
+
+def utc_seconds(moment: datetime) -> str:
+    """A moment as `2026-11-20T14:20:06Z`; raises NotCanonical for a naive one."""
+    if moment.tzinfo is None:
+        raise NotCanonical("A moment without a zone has no canonical form.")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    match value:
+        case None | bool():
+            return value
+        case Enum():
+            return _plain(value.value)
+        case int():
+            return _whole(value)
+        case str():
+            return canonical_text(value)
+        case UUID():
+            return str(value)
+        case datetime():
+            return utc_seconds(value)
+        case _:
+            return _container(value)
+
+
+def _whole(value: int) -> int:
+    if abs(value) > LARGEST:
+        raise NotCanonical(f"The number {value} is larger than JSON holds exactly.")
+    return value
+
+
+def _container(value: object) -> Any:  # noqa: ANN401
+    match value:
+        case Mapping():
+            return {
+                str(key): _plain(item)
+                for key, item in value.items()
+                if item is not None
+            }
+        case set() | frozenset():
+            return sorted((_plain(item) for item in value), key=rfc8785.dumps)
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            raise NotCanonical(f"{type(value).__name__} has no canonical form.")

@@ -1,0 +1,47 @@
+"""What every page shares: a refusal becomes a page, and nothing signed in is kept by a cache."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
+
+from apps.core.refusals import Refused
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def never_cache_signed_in(get_response: Handler) -> Handler:
+    """Keep pages of signed-in people out of every cache (Django CVE-2026-35192 was such a leak)."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.user.is_authenticated and not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
+
+    return handle
+
+
+class refusal_page:  # noqa: N801 - a middleware is named like the function it is
+    """Turn a Refused that no view caught into a 403 or 409 page with its reason and cure."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass every request on."""
+        return self.get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        """Answer a refusal; leave every other exception alone."""
+        if not isinstance(error, Refused):
+            return None
+        return render(
+            request,
+            f"errors/{error.refusal.status}.html",
+            {"refusal": error.refusal},
+            status=error.refusal.status,
+        )

@@ -1,0 +1,1 @@
+"""Orders to bring a version to a target: leases, drivers, checks, rollback."""

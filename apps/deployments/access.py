@@ -1,0 +1,89 @@
+"""The only way to a deployment: for a person's eyes, and locked in the one order for a worker's or a verb's hands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import Http404
+
+from apps.accounts.models import Person
+from apps.catalog.access import services_for
+from apps.catalog.models import Target
+from apps.changes.models import Change, Leg
+from apps.core.locks import database_now
+from apps.core.references import Reference
+from apps.deployments.models import Deployment
+
+WITH_PLACES = ("target__service__team", "target__environment", "leg__change__requester", "settings", "undoes")
+
+
+def deployments_for(person: Person) -> QuerySet[Deployment]:
+    """Deployments of the services a person sees."""
+    return Deployment.objects.filter(target__service__in=services_for(person)).select_related(*WITH_PLACES)
+
+
+def get_deployment(person: Person, number: int) -> Deployment:
+    """One deployment by its number; 404 unless the person sees its service."""
+    found = deployments_for(person).filter(pk=number).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def deployment_by_id(public_id: UUID) -> Deployment | None:
+    """One deployment by public id, for our own machinery."""
+    return Deployment.objects.select_related(*WITH_PLACES).filter(public_id=public_id).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A deployment and what it stands on, all locked, and the moment read after the last lock."""
+
+    target: Target
+    change: Change | None
+    deployment: Deployment
+    now: datetime
+
+    @property
+    def leg(self) -> Leg | None:
+        """The part of the change it carries out."""
+        return self.deployment.leg
+
+
+def hold_deployment(deployment_id: int, now: datetime | None = None) -> Held:
+    """Lock target, change and deployment in this order; raises DoesNotExist. The calendar guard, if needed, comes before."""
+    target_id, change_id = Deployment.objects.values_list("target_id", "leg__change_id").get(pk=deployment_id)
+    target = Target.objects.select_for_update(of=("self",)).select_related("service", "environment").get(pk=target_id)
+    change = Change.objects.select_for_update(of=("self",)).get(pk=change_id) if change_id else None
+    # Read again after the locks: what was read before them may be old.
+    deployment = Deployment.objects.select_for_update(of=("self",)).select_related(*WITH_PLACES).get(pk=deployment_id)
+    deployment.target = target
+    if deployment.leg is not None and change is not None:
+        deployment.leg.change = change
+    return Held(target, change, deployment, now or database_now())
+
+
+def hold_leg(leg_id: int, now: datetime | None = None) -> tuple[Target, Leg, datetime]:
+    """Lock a leg's target and change, for ordering; raises Leg.DoesNotExist."""
+    target_id, change_id = Leg.objects.values_list("target_id", "change_id").get(pk=leg_id)
+    target = Target.objects.select_for_update(of=("self",)).select_related("service__team", "environment", "settings").get(pk=target_id)
+    change = Change.objects.select_for_update(of=("self",)).select_related("revision").get(pk=change_id)
+    leg = Leg.objects.select_related("item").get(pk=leg_id)
+    leg.change, leg.target = change, target
+    return target, leg, now or database_now()
+
+
+def refs_of_work(references: Iterable[Reference]) -> dict[Reference, str]:
+    """What people call the deployments and changes among these references: DEP-7, CHG-1042."""
+    ids: dict[str, list[str]] = {"deployment": [], "change": []}
+    for name in set(references):
+        if name.kind in ids:
+            ids[name.kind].append(name.id)
+    found: dict[Reference, str] = {}
+    if ids["deployment"]:
+        found |= {row.reference: row.ref for row in Deployment.objects.filter(public_id__in=ids["deployment"])}
+    if ids["change"]:
+        found |= {row.reference: row.ref for row in Change.objects.filter(public_id__in=ids["change"])}
+    return found

@@ -1,0 +1,1 @@
+"""How a version is brought to a target. A driver is chosen by name in the target's settings."""

@@ -1,0 +1,1 @@
+"""Releases in directories on this machine: export, link, switch by one rename, restart, read back."""

@@ -1,0 +1,51 @@
+"""What people type on a deployment's page. The verbs check what may be kept; forms check that it can be read."""
+
+from django import forms
+
+from apps.deployments.rules.orders import Truth
+
+LONGEST_REASON = 300
+TRUTHS = [
+    (Truth.NEW_RUNS, "The new version runs there"),
+    (Truth.OLD_RUNS, "It does not: what ran before still runs"),
+    (Truth.ASK_AGAIN, "I cannot tell: ask the target again"),
+]
+
+
+class Shown(forms.Form):
+    """A form that shows what an action did not accept."""
+
+    def put_errors(self, errors: dict[str, list[str]]) -> None:
+        """Put each sentence on its field, or above the form."""
+        for field, sentences in errors.items():
+            self.add_error(field if field in self.fields else None, sentences)
+
+
+class StopReason(Shown):
+    """Why a deployment is stopped."""
+
+    reason = forms.CharField(label="Reason, for the record", max_length=LONGEST_REASON, required=False)
+
+
+class WayBackReason(Shown):
+    """Why a deployment is undone."""
+
+    reason = forms.CharField(
+        label="Reason, one line for the record",
+        max_length=LONGEST_REASON,
+        error_messages={"required": "Write why: it becomes the hold's reason."},
+    )
+
+
+class Settlement(Shown):
+    """What a person found to be true."""
+
+    truth = forms.ChoiceField(
+        label="What is true there",
+        choices=TRUTHS,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say what is true, or that you cannot tell."},
+    )
+    reason = forms.CharField(
+        label="How you know", max_length=LONGEST_REASON, error_messages={"required": "Write how you know: nobody else saw it."}
+    )

@@ -1,0 +1,1 @@
+"""One question: may this version go there now? Facts, rules, verdict, tickets."""

@@ -1,0 +1,147 @@
+"""What is recorded of an answer and what is told of it: plain data, from facts and verdict."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.core.references import Reference, reference
+from apps.gate.rules import VERSION, Action, Answer, Detail, Facts, Finding, LegFacts, Question, Run, Verdict
+
+SCHEMA = 1
+
+
+def question_bytes(question: Question) -> bytes:
+    """The question as it is stored and compared: the same question is the same bytes, however it was written."""
+    run = question.run
+    body = {
+        "service": question.service,
+        "environment": question.environment,
+        "identities": list(question.identities),
+        "action": question.action.value,
+        "run": {"system": run.system, "id": run.id, "attempt": run.attempt, "url": run.url} if run else None,
+    }
+    return _compact(body)
+
+
+def read_question(data: bytes, *, credential: bytes | None) -> Question:
+    """A stored question, asked again by whoever carries this credential."""
+    body = json.loads(data)
+    return Question(
+        service=body["service"],
+        environment=body["environment"],
+        identities=tuple(body["identities"]),
+        action=Action(body["action"]),
+        run=Run(**body["run"]) if body["run"] else None,
+        credential=credential,
+    )
+
+
+def record_bytes(evaluation: UUID, facts: Facts, verdict: Verdict) -> bytes:
+    """The answer as it is recorded, whole whatever the asker is told."""
+    return _compact(
+        {
+            "schema": SCHEMA,
+            "evaluation": str(evaluation),
+            "at": _moment(facts.now),
+            "judge": VERSION,
+            "verdict": verdict.verdict.value,
+            "final": verdict.final,
+            "earliest": _moment(verdict.earliest),
+            "findings": [_finding(finding) for finding in verdict.findings],
+            "passed": list(verdict.passed),
+            "bound": bound(facts, verdict),
+        }
+    )
+
+
+def bound(facts: Facts, verdict: Verdict) -> dict[str, Any]:
+    """What the answer holds for: change a digest and it is another question."""
+    leg, policy = judged_leg(facts, verdict), None
+    if leg is not None:
+        policy = leg.quorum.policy
+    return {
+        "service": facts.service.slug if facts.service else None,
+        "environment": facts.environment.slug if facts.environment else None,
+        "identities": list(leg.identities if leg else facts.question.identities),
+        "change": leg.ref if leg else None,
+        "revision": leg.revision if leg else None,
+        "revision_digest": leg.revision_digest if leg else None,
+        "settings_digest": facts.target.settings_digest or None if facts.target else None,
+        "policy_digest": policy.digest if policy else None,
+    }
+
+
+def judged_leg(facts: Facts, verdict: Verdict) -> LegFacts | None:
+    """The leg the verdict is about."""
+    return next((leg for leg in facts.legs if leg.id == verdict.leg_id), None)
+
+
+def about(facts: Facts, verdict: Verdict) -> list[Reference]:
+    """Everything an entry about this answer names."""
+    leg = judged_leg(facts, verdict)
+    named = (
+        ("gate_token", facts.asker.id),
+        ("service", facts.service.id if facts.service else None),
+        ("environment", facts.environment.id if facts.environment else None),
+        ("target", facts.target.id if facts.target else None),
+        ("change", leg.change_id if leg else None),
+    )
+    return [reference(kind, of) for kind, of in named if of is not None]
+
+
+def told(record: Mapping[str, Any], *, evaluation: UUID | None, detail: Detail) -> dict[str, Any]:
+    """The answer as the asker reads it; a token that is told codes only gets no sentence and no name, a link always."""
+    full = detail is Detail.FULL
+    ref = record["bound"]["change"]
+    return {
+        "id": str(evaluation) if evaluation else None,
+        "verdict": record["verdict"],
+        "final": record["final"],
+        "at": record["at"],
+        "earliest": record["earliest"],
+        "codes": sorted({finding["code"] for finding in record["findings"]}),
+        "findings": record["findings"] if full else [_bare(finding) for finding in record["findings"]],
+        "bound": record["bound"] if full else None,
+        "url": f"{settings.PUBLIC_URL}/changes/{ref}/" if ref and full else f"{settings.PUBLIC_URL}/changes/",
+        "ticket": None,
+        "rollback_ticket": None,
+        "retry_after": None,
+    }
+
+
+def is_same(last: Mapping[str, Any] | None, verdict: Verdict) -> bool:
+    """Whether the answer recorded last says the same: same verdict, same codes."""
+    return last is not None and last["verdict"] == verdict.verdict and tuple(last["codes"]) == verdict.codes
+
+
+def is_pending(record: Mapping[str, Any]) -> bool:
+    """Whether asking again later may help."""
+    return bool(record["verdict"] == Answer.PENDING)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "effect": finding.effect.value,
+        "code": finding.code,
+        "message": finding.message,
+        "cure": finding.cure,
+        "who": finding.who,
+        "until": _moment(finding.until),
+    }
+
+
+def _bare(finding: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: finding[key] for key in ("rule", "effect", "code", "until")}
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+def _compact(body: object) -> bytes:
+    return json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()

@@ -1,0 +1,124 @@
+"""The gate over HTTP: plain views, outside sessions and CSRF. An error of ours is told as 503 and is never a yes."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import wraps
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from apps.core.problems import MEDIA_TYPE, bad_content_body, problem_json, refusal_body
+from apps.core.refusals import BadContent, Refused
+from apps.gate.actions import note_dead_token
+from apps.gate.counting import unknown_tokens
+from apps.gate.evaluate import Reply, UnknownToken, answer, look_again
+from apps.gate.inputs import LONGEST_BODY, NotReadable, read_bearer, read_body, read_question
+
+logger = logging.getLogger(__name__)
+Answering = Callable[..., HttpResponse]
+PATH = "/api/v1/gate/evaluations"
+
+
+def told_as_problem(view: Answering) -> Answering:
+    """Tell every refusal as problem JSON, and whatever we did not foresee as "could not tell"."""
+
+    @wraps(view)
+    def run(request: HttpRequest, **path: object) -> HttpResponse:
+        try:
+            response = view(request, **path)
+        except NotReadable as error:
+            response = problem_json(400, "not_readable", str(error))
+        except BadContent as error:
+            response = JsonResponse(bad_content_body(error), status=422, content_type=MEDIA_TYPE)
+        except Refused as error:
+            response = JsonResponse(refusal_body(error.refusal), status=error.refusal.status, content_type=MEDIA_TYPE)
+        except UnknownToken as error:
+            response = _not_let_in(error)
+        except Exception:
+            logger.exception("the gate could not tell")
+            response = problem_json(503, "could_not_tell", "The gate could not tell. This is no yes.", cure="Ask again in a few seconds.")
+            response["Retry-After"] = "5"
+        response["Cache-Control"] = "no-store"
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    return csrf_exempt(login_not_required(run))
+
+
+@told_as_problem
+def evaluations(request: HttpRequest) -> HttpResponse:
+    """Put a question to the gate: POST a question, get a verdict."""
+    if request.method != "POST":
+        return _only("POST")
+    if request.content_type != "application/json":
+        return problem_json(415, "not_json", "The gate reads application/json.")
+    credential = _credential(request)
+    if credential is None:
+        return _no_token()
+    question, dry_run = read_question(read_body(_bounded(request)), credential=credential, key=request.headers.get("Idempotency-Key", ""))
+    return _response(answer(question, dry_run=dry_run))
+
+
+@told_as_problem
+def evaluation(request: HttpRequest, *, evaluation_id: UUID) -> HttpResponse:
+    """Judge an earlier question at this moment; records nothing and hands out no ticket."""
+    if request.method not in {"GET", "HEAD"}:
+        return _only("GET, HEAD")
+    credential = _credential(request)
+    if credential is None:
+        return _no_token()
+    reply = look_again(evaluation_id, credential=credential)
+    if reply is None:
+        return problem_json(404, "not_found", "This token has put no such question to the gate.")
+    return _response(reply)
+
+
+def _response(reply: Reply) -> HttpResponse:
+    response = JsonResponse(reply.body, status=201 if reply.is_new else 200)
+    if reply.evaluation:
+        response["Location"] = f"{settings.PUBLIC_URL}{PATH}/{reply.evaluation}"
+    if reply.body["retry_after"]:
+        response["Retry-After"] = str(reply.body["retry_after"])
+    return response
+
+
+def _bounded(request: HttpRequest) -> bytes:
+    # Before reading: a body is never held in memory only to be refused.
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+        raise NotReadable(f"The body takes more than {LONGEST_BODY} bytes. A question fits into one thousand.")
+    return request.body
+
+
+def _credential(request: HttpRequest) -> bytes | None:
+    token = read_bearer(request.headers.get("Authorization", ""))
+    return hashlib.sha256(token.encode()).digest() if token else None
+
+
+def _no_token() -> HttpResponse:
+    said = "The request carries no token of this installation."
+    return _unauthorized("no_token", said, "Send Authorization: Bearer with a gate token; an administrator issues one.")
+
+
+def _not_let_in(error: UnknownToken) -> HttpResponse:
+    if error.asker.id is None:
+        unknown_tokens.add()
+        return _unauthorized("unknown_token", "Nobody issued this token.", "Use a gate token of this installation.")
+    note_dead_token(error.asker, at=error.now)
+    said = f"The token {error.asker.name} has expired or was revoked, or its owner is not active."
+    return _unauthorized("token_over", said, "Use a new one; an administrator issues it.")
+
+
+def _unauthorized(code: str, said: str, cure: str) -> HttpResponse:
+    response = problem_json(401, code, said, cure=cure)
+    response["WWW-Authenticate"] = 'Bearer realm="change control"'
+    return response
+
+
+def _only(methods: str) -> HttpResponse:
+    response = problem_json(405, "method_not_allowed", f"This address takes {methods}.")
+    response["Allow"] = methods
+    return response

@@ -1,0 +1,233 @@
+"""The endpoint's logic, free of HTTP: hear a question, judge, record, hand out tickets. Two statements per evaluation."""
+
+import hashlib
+import json
+import secrets
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.audit.keys import list_key
+from apps.audit.record import Draft, compose
+from apps.audit.vocabulary import Event
+from apps.core.actors import Actor, ActorKind, system
+from apps.core.ids import MILLISECOND, id_at, moment_in, new_id
+from apps.core.references import reference
+from apps.core.refusals import Refused, not_allowed, not_now
+from apps.core.signing import signing_key
+from apps.gate.answers import about, is_pending, is_same, judged_leg, question_bytes, read_question, record_bytes, told
+from apps.gate.gather import Gathered, gather
+from apps.gate.models import Evaluation
+from apps.gate.recording import Asked, Handed, write_answer
+from apps.gate.rules import Action, Answer, AskerFacts, AskerKind, Facts, Question, Verdict, judge
+from apps.gate.tickets import LONGEST_LIFE, ROLLBACK_LIFE, Permit, issue
+
+SOONEST, LATEST = 2, 15  # seconds until a PENDING is asked again
+WORTH_KEEPING = timedelta(seconds=60)  # a ticket with less left is not handed out again
+
+DRY_RUN_ONLY = not_allowed(
+    "dry_run_only",
+    "A personal token asks the gate for information only.",
+    "Set dry_run, or ask with a gate token; an administrator issues one.",
+)
+KEY_REUSED = not_now(
+    "key_reused", "This Idempotency-Key was used for another question within 24 hours.", "Use one key per question and run attempt."
+)
+
+
+class UnknownToken(Exception):
+    """Nobody issued the token, or it is over; `token` is the row where there is one."""
+
+    def __init__(self, asker: AskerFacts, now: datetime) -> None:
+        super().__init__(asker.kind)
+        self.asker, self.now = asker, now
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the asker is told; `is_new` where an evaluation began with it."""
+
+    body: dict[str, Any]
+    is_new: bool = False
+
+    @property
+    def evaluation(self) -> str | None:
+        """The id to ask again by; None for a dry run."""
+        found: str | None = self.body["id"]
+        return found
+
+
+def answer(question: Question, *, dry_run: bool = False) -> Reply:
+    """Answer a question. The same key and question are the same evaluation, judged again unless its answer was final.
+
+    Raises UnknownToken, and Refused where the key belongs to another question or a person asks for more than a dry run."""
+    heard = gather(replace(question, key="") if dry_run else question)
+    facts = heard.facts
+    _let_in(facts, dry_run=dry_run)
+    if dry_run:
+        return Reply(_told(None, facts, _record(None, facts, judge(facts))))
+    data, before = question_bytes(question), heard.asked_before
+    if before is None:
+        reply = _begun(question, heard, data)
+        # Nobody but a twin with the same key comes in between, and the twin's evaluation is there now.
+        return reply if reply is not None else answer(question)
+    if bytes.fromhex(before["body_hash"]) != hashlib.sha256(data).digest():
+        raise Refused(KEY_REUSED)
+    return _again(question, heard, data, before)
+
+
+def look_again(evaluation: UUID, *, credential: bytes) -> Reply | None:
+    """Judge a stored question at this moment; records nothing and hands out nothing. None where there is no such evaluation."""
+    at = moment_in(evaluation)
+    row = Evaluation.objects.filter(id=evaluation, at__gte=at, at__lt=at + MILLISECOND).first() if at else None
+    asked = read_question(bytes(row.question), credential=credential) if row else Question("", "", (), credential=credential)
+    facts = gather(asked).facts
+    _let_in(facts, dry_run=True)
+    # A token sees its own evaluations; that of another is as unknown as one that does not exist.
+    if row is None or (facts.asker.kind is AskerKind.TOKEN and facts.asker.pk != row.token_id):
+        return None
+    return Reply(_told(evaluation, facts, _record(evaluation, facts, judge(facts))))
+
+
+def _let_in(facts: Facts, *, dry_run: bool) -> None:
+    if not facts.asker.is_live:
+        raise UnknownToken(facts.asker, facts.now)
+    if facts.asker.kind is AskerKind.PERSON and not dry_run:
+        raise Refused(DRY_RUN_ONLY)
+
+
+def _begun(question: Question, heard: Gathered, data: bytes) -> Reply | None:
+    """The first answer of an evaluation; None where a twin has begun it meanwhile."""
+    facts, verdict = heard.facts, judge(heard.facts)
+    evaluation = id_at(facts.now)
+    asked = _asked(evaluation, question, facts, data, is_new=True)
+    record = record_bytes(evaluation, facts, verdict)
+    tickets = _tickets(evaluation, heard, verdict)
+    entry = _entry(evaluation, facts, verdict, record=record, tickets=tickets)
+    if not write_answer(asked, at=facts.now, verdict=verdict, record=record, tickets=tickets, entry=entry):
+        return None
+    return Reply(_told(evaluation, facts, json.loads(record), [(one.action, one.envelope) for one in tickets]), is_new=True)
+
+
+def _again(question: Question, heard: Gathered, data: bytes, before: Mapping[str, Any]) -> Reply:
+    """A later answer of an evaluation: the recorded one where it was final, else a new judgement."""
+    facts, evaluation, last = heard.facts, UUID(before["id"]), before["last"]
+    if last["final"]:
+        return Reply(_told(evaluation, facts, json.loads(b64decode(last["record"]))))
+    verdict = judge(facts)
+    record = record_bytes(evaluation, facts, verdict)
+    live = _live_tickets(before, facts, _permits(evaluation, heard, verdict))
+    tickets = [] if live else _tickets(evaluation, heard, verdict)
+    repeated = is_same(last, verdict)
+    if tickets or not repeated:
+        asked = _asked(evaluation, question, facts, data, is_new=False)
+        entry = _entry(evaluation, facts, verdict, record=None if repeated else record, tickets=tickets)
+        write_answer(asked, at=facts.now, verdict=verdict, record=None if repeated else record, tickets=tickets, entry=entry)
+    handed = live or [(one.action, one.envelope) for one in tickets]
+    return Reply(_told(evaluation, facts, json.loads(record), handed))
+
+
+def _asked(evaluation: UUID, question: Question, facts: Facts, data: bytes, *, is_new: bool) -> Asked:
+    return Asked(
+        id=evaluation,
+        token=facts.asker.pk,
+        key=question.key,
+        body_hash=hashlib.sha256(data).digest(),
+        question=data,
+        target=facts.target.pk if facts.target else None,
+        is_new=is_new,
+    )
+
+
+def _record(evaluation: UUID | None, facts: Facts, verdict: Verdict) -> Mapping[str, Any]:
+    record: Mapping[str, Any] = json.loads(record_bytes(evaluation or UUID(int=0), facts, verdict))
+    return record
+
+
+def _entry(evaluation: UUID, facts: Facts, verdict: Verdict, *, record: bytes | None, tickets: Sequence[Handed]) -> Draft | None:
+    """The entry of an answer; a renewed ticket for an answer already recorded is told as that."""
+    assert facts.asker.id is not None  # noqa: S101 - only tokens are recorded, and every token has an id
+    handed = [str(one.id) for one in tickets]
+    data: dict[str, object] = {"tickets": handed}
+    if record is not None:
+        data |= {
+            "verdict": verdict.verdict,
+            "codes": list(verdict.codes),
+            "final": verdict.final,
+            "record": hashlib.sha256(record).hexdigest(),
+        }
+    event = Event.TICKET_ISSUED if record is None else Event.GATE_ANSWERED
+    by = Actor(ActorKind.TOKEN, str(facts.asker.id))
+    return compose(event, subject=reference("evaluation", evaluation), by=by, at=facts.now, refs=about(facts, verdict), data=data)
+
+
+def _permits(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Permit]:
+    """What a yes permits: the deployment and, where people had to agree, the way back from it."""
+    facts, target, environment = heard.facts, heard.facts.target, heard.facts.environment
+    if verdict.verdict is not Answer.ALLOW or target is None or environment is None or facts.service is None:
+        return []
+    leg = judged_leg(facts, verdict)
+    forward = Permit(
+        id=new_id(),
+        installation=heard.installation,
+        evaluation=evaluation,
+        action=facts.question.action,
+        service=facts.service.slug,
+        environment=environment.slug,
+        target=target.id,
+        identities=leg.identities if leg else facts.question.identities,
+        change=leg.ref if leg else "",
+        leg=str(leg.id) if leg else "",
+        revision_digest=leg.revision_digest if leg else "",
+        settings_digest=target.settings_digest,
+        policy_digest=leg.quorum.policy.digest if leg and leg.quorum.policy else "",
+        not_before=facts.now.replace(microsecond=0),
+        expires_at=_expiry(facts, verdict),
+    )
+    if facts.question.action is Action.ROLLBACK or environment.change_required != "APPROVED" or not target.running:
+        return [forward]
+    back = replace(forward, id=new_id(), action=Action.ROLLBACK, identities=target.running, expires_at=facts.now + ROLLBACK_LIFE)
+    return [forward, back]
+
+
+def _expiry(facts: Facts, verdict: Verdict) -> datetime:
+    """An hour at most, and not beyond what made it a yes: the signed period and the open window."""
+    leg, ends = judged_leg(facts, verdict), [facts.now + LONGEST_LIFE]
+    if facts.question.action is Action.DEPLOY:
+        ends += [leg.period.not_after] if leg and facts.environment and facts.environment.change_required != "NO" else []
+        windows = [one.ends_at for one in facts.calendar if one.kind == "WINDOW" and one.covers_now and one.ends_at]
+        ends += [max(windows)] if windows else []
+    return min(ends)
+
+
+def _tickets(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Handed]:
+    permits = _permits(evaluation, heard, verdict)
+    if permits and not heard.is_key_listed:
+        with transaction.atomic():
+            list_key(signing_key(), by=system("gate"), at=heard.facts.now)
+    return [Handed(one.id, one.action.value, one.binds, issue(one, key=signing_key()), one.expires_at) for one in permits]
+
+
+def _live_tickets(before: Mapping[str, Any], facts: Facts, permits: Sequence[Permit]) -> list[tuple[str, bytes]]:
+    """The unspent tickets that still permit exactly this; none, unless all of them are there."""
+    soon = (facts.now + WORTH_KEEPING).isoformat()
+    fresh = {
+        one["binds"]: one for one in before["tickets"] or () if datetime.fromisoformat(one["expires_at"]) > datetime.fromisoformat(soon)
+    }
+    found = [fresh[permit.binds] for permit in permits if permit.binds in fresh]
+    return [(one["action"], b64decode(one["envelope"])) for one in found] if len(found) == len(permits) else []
+
+
+def _told(evaluation: UUID | None, facts: Facts, record: Mapping[str, Any], tickets: Sequence[tuple[str, bytes]] = ()) -> dict[str, Any]:
+    body = told(record, evaluation=evaluation, detail=facts.asker.detail)
+    for action, envelope in tickets:
+        own = action == facts.question.action
+        body["ticket" if own else "rollback_ticket"] = json.loads(envelope)
+    if is_pending(record):
+        body["retry_after"] = SOONEST + secrets.randbelow(LATEST - SOONEST + 1)
+    return body

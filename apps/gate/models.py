@@ -1,0 +1,154 @@
+"""Tokens, rule modes, and what was asked and answered. Evaluations and verdicts are partitioned by month and insert-only."""
+
+from datetime import datetime
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from apps.catalog.models import Environment
+from apps.core.ids import new_id
+from apps.core.locks import Lockable
+from apps.core.references import Reference, reference
+from apps.gate.rules import KEPT, Action, Answer, Detail, Mode
+
+
+class GateToken(models.Model):
+    """A credential of a pipeline. Only its hash is kept; null in a scope means all."""
+
+    public_id = models.UUIDField(default=new_id, unique=True, editable=False)
+    name = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=12)  # the first characters, by which people recognise it
+    hash = models.BinaryField(unique=True)  # SHA-256 of 256 random bits: nothing to guess, so nothing to slow down
+    actions = ArrayField(models.CharField(max_length=10, choices=[(action.value, action.value) for action in Action]))
+    service_ids = ArrayField(models.BigIntegerField(), null=True)
+    environment_ids = ArrayField(models.BigIntegerField(), null=True)
+    detail = models.CharField(max_length=5, choices=[(detail.value, detail.value) for detail in Detail], default=Detail.FULL)
+    issued_at = models.DateTimeField()
+    issued_by = models.CharField(max_length=80)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=80, default="", blank=True)
+    used_at = models.DateTimeField(null=True)  # to the hour
+    refused_at = models.DateTimeField(null=True)  # to the hour: a dead token that keeps asking is recorded once an hour
+
+    objects = Lockable["GateToken"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=models.F("issued_at")), name="gate_token_expires"),
+            models.CheckConstraint(condition=Q(actions__len__gte=1), name="gate_token_is_for_something"),
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True, revoked_by="") | (Q(revoked_at__isnull=False) & ~Q(revoked_by="")),
+                name="gate_token_revoked_at_and_by",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def reference(self) -> Reference:
+        """`gate_token:<public id>`."""
+        return reference("gate_token", self.public_id)
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it may be used."""
+        return self.revoked_at is None and now < self.expires_at
+
+
+class RuleMode(models.Model):
+    """How one rule is applied in one environment; without a row it is enforced."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    rule = models.CharField(max_length=30)
+    mode = models.CharField(max_length=9, choices=[(mode.value, mode.value) for mode in Mode])
+    set_at = models.DateTimeField()
+    set_by = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "rule"], name="one_mode_per_rule"),
+            models.CheckConstraint(condition=~Q(rule__in=sorted(KEPT)), name="rule_can_be_off"),
+        ]
+
+
+class Evaluation(models.Model):
+    """A question that was put to the gate. Its id is a UUIDv7 of `at`, so it says in which partition it lies."""
+
+    pk = models.CompositePrimaryKey("id", "at")
+    id = models.UUIDField()
+    at = models.DateTimeField()
+    token_id = models.BigIntegerField()
+    key = models.CharField(max_length=200)
+    question = models.BinaryField()
+    target_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["target_id", "-at"], name="evaluation_by_target")]
+
+
+class VerdictRow(models.Model):
+    """One answer to an evaluation: the exact bytes that were recorded, and what they bind."""
+
+    pk = models.CompositePrimaryKey("evaluation_id", "at")
+    evaluation_id = models.UUIDField()
+    at = models.DateTimeField()
+    verdict = models.CharField(max_length=7, choices=[(answer.value, answer.value) for answer in Answer])
+    is_final = models.BooleanField()
+    codes = ArrayField(models.CharField(max_length=40))
+    record = models.BinaryField()
+    judge = models.SmallIntegerField()  # the version of the rules that answered
+
+    class Meta:
+        db_table = "gate_verdict"
+
+
+class EvaluationKey(models.Model):
+    """An Idempotency-Key of a token, for 24 hours: unpartitioned, because a unique index of a partitioned table must hold `at`."""
+
+    token = models.ForeignKey(GateToken, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=200)
+    body_hash = models.BinaryField()
+    evaluation_id = models.UUIDField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "key"], name="one_evaluation_per_key")]
+        indexes = [models.Index(fields=["at"], name="evaluation_key_age")]
+
+
+class Ticket(models.Model):
+    """A signed permission that an ALLOW handed out."""
+
+    public_id = models.UUIDField(default=new_id, unique=True, editable=False)
+    evaluation_id = models.UUIDField()
+    action = models.CharField(max_length=10, choices=[(action.value, action.value) for action in Action])
+    binds = models.CharField(max_length=64)  # SHA-256 of what it permits: another leg, revision or settings is another ticket
+    envelope = models.BinaryField()
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["evaluation_id", "-issued_at"], name="ticket_by_evaluation")]
+
+    @property
+    def reference(self) -> Reference:
+        """`ticket:<public id>`."""
+        return reference("ticket", self.public_id)
+
+
+class SpentTicket(models.Model):
+    """A ticket that was used. One row per ticket, ever."""
+
+    ticket = models.OneToOneField(Ticket, primary_key=True, on_delete=models.PROTECT, related_name="spent")
+    spent_at = models.DateTimeField()
+    spent_by = models.CharField(max_length=80)
+    spent_for = models.CharField(max_length=80)  # "deployment:<public id>"
+
+
+class UnknownTokens(models.Model):
+    """How many requests of a day carried a token that nobody issued. Counted, not recorded: a flood fills no table."""
+
+    day = models.DateField(primary_key=True)
+    count = models.BigIntegerField()

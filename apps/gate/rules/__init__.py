@@ -1,0 +1,59 @@
+"""The gate's rules: `judge(facts) -> Verdict`, pure. Rules are small functions listed in `table.RULES`."""
+
+from apps.gate.rules.cases import Case
+from apps.gate.rules.findings import Answer, Effect, Finding, Mode, Verdict
+from apps.gate.rules.judging import VERSION, judge
+from apps.gate.rules.shapes import (
+    Action,
+    AskerFacts,
+    AskerKind,
+    CalendarFacts,
+    ClosedFacts,
+    Detail,
+    EnvironmentFacts,
+    Facts,
+    HoldFacts,
+    LegFacts,
+    Question,
+    ReservationFacts,
+    Run,
+    RungFacts,
+    ServiceFacts,
+    SlotFacts,
+    TargetFacts,
+)
+from apps.gate.rules.table import FIRST, KEPT, NOT_YET, RULES, SWITCHABLE, Rule
+
+__all__ = [
+    "FIRST",
+    "KEPT",
+    "NOT_YET",
+    "RULES",
+    "SWITCHABLE",
+    "VERSION",
+    "Action",
+    "Answer",
+    "AskerFacts",
+    "AskerKind",
+    "CalendarFacts",
+    "Case",
+    "ClosedFacts",
+    "Detail",
+    "Effect",
+    "EnvironmentFacts",
+    "Facts",
+    "Finding",
+    "HoldFacts",
+    "LegFacts",
+    "Mode",
+    "Question",
+    "ReservationFacts",
+    "Rule",
+    "Run",
+    "RungFacts",
+    "ServiceFacts",
+    "SlotFacts",
+    "TargetFacts",
+    "Verdict",
+    "judge",
+]

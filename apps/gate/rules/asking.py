@@ -1,0 +1,45 @@
+"""Who asks, and about what: these two rules answer before anything else is told."""
+
+from collections.abc import Iterable
+
+from apps.gate.rules.cases import Case
+from apps.gate.rules.findings import Finding, block
+from apps.gate.rules.shapes import AskerKind
+
+ADMINISTRATOR = "an administrator"
+
+
+def may_ask(case: Case) -> Iterable[Finding]:
+    """The credential is known, live, and allows this service, environment and action."""
+    asker, question = case.facts.asker, case.facts.question
+    if asker.kind is AskerKind.UNKNOWN:
+        yield block("unknown_token", "Nobody issued this token.", "Use a gate token of this installation.", who=ADMINISTRATOR, final=True)
+    elif not asker.is_live:
+        yield block("token_over", f"The token {asker.name} has expired or was revoked.", "Use a new one.", who=ADMINISTRATOR, final=True)
+    elif question.action not in asker.actions:
+        said = f"The token {asker.name} may not ask for the action {question.action.lower()}."
+        yield block("action_out_of_scope", said, "Use a token for this action.", who=ADMINISTRATOR, final=True)
+    elif not (_in(asker.service_ids, case.facts.service) and _in(asker.environment_ids, case.facts.environment)):
+        said = f"The token {asker.name} is not for {question.service} in {question.environment}."
+        yield block("out_of_scope", said, "Use a token for this service and environment.", who=ADMINISTRATOR, final=True)
+
+
+def known_target(case: Case) -> Iterable[Finding]:
+    """Service, environment and target exist and are not retired."""
+    facts, asked = case.facts, case.facts.question
+    if facts.service is None or (facts.service.is_restricted and not facts.asker.sees_restricted):
+        yield block("unknown_service", f"There is no service {asked.service}.", "Check the name, or have it added.", who=ADMINISTRATOR)
+    elif facts.environment is None:
+        said = f"There is no environment {asked.environment}."
+        yield block("unknown_environment", said, "Check the name, or have it added.", who=ADMINISTRATOR)
+    elif facts.target is None:
+        said = f"{facts.service.name} has no target in {facts.environment.name}."
+        yield block("unknown_target", said, "Have the target added, with its deployment settings.", who=ADMINISTRATOR)
+    elif facts.service.is_retired or facts.environment.is_retired or facts.target.is_retired:
+        gone = facts.service.name if facts.service.is_retired else facts.environment.name if facts.environment.is_retired else "The target"
+        yield block("retired", f"{gone} is retired.", "Nothing is deployed there any more.", who=ADMINISTRATOR)
+
+
+def _in(scope: frozenset[int] | None, thing: object) -> bool:
+    # A token for some services is told the same about a service it may not see and one that does not exist.
+    return scope is None or getattr(thing, "pk", None) in scope

@@ -1,0 +1,79 @@
+"""The judge: facts in, verdict out. The same facts always give the same verdict."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from apps.gate.rules.cases import NO, Case
+from apps.gate.rules.findings import Answer, Effect, Finding, Mode, Verdict
+from apps.gate.rules.shapes import Action, Facts
+from apps.gate.rules.table import FIRST, RULES, Rule
+
+VERSION = 1  # of the judge; recorded with every verdict
+BEST = {Answer.ALLOW: 2, Answer.PENDING: 1, Answer.DENY: 0}
+LATER = tuple(rule for rule in RULES if rule not in FIRST)
+
+
+def judge(facts: Facts) -> Verdict:
+    """Answer the question. Who asks and where comes first; then the best verdict of the legs that name the version."""
+    opening = Case(facts)
+    for rule in FIRST:
+        if found := _applied(rule, opening):
+            return _verdict(opening, found, ())
+    verdicts = [_judged(case) for case in cases(facts)]
+    return max(verdicts, key=lambda verdict: BEST[verdict.verdict])  # of equals the first: the oldest change
+
+
+def cases(facts: Facts) -> list[Case]:
+    """One case per leg that could be meant, matching ones first; a closed leg or none where no open leg is."""
+    asked = frozenset(facts.question.identities)
+    legs = [] if facts.question.action is Action.ROLLBACK else sorted(facts.legs, key=lambda leg: leg.pk)
+    legs.sort(key=lambda leg: not (leg.identities and asked.issuperset(leg.identities)))
+    if legs and facts.environment is not None and facts.environment.change_required != NO:
+        return [Case(facts, leg) for leg in legs]
+    if legs:  # no change is needed: the leg is only named
+        return [Case(facts, legs[0])]
+    if facts.environment is None or facts.environment.change_required == NO or facts.question.action is Action.ROLLBACK:
+        return [Case(facts)]
+    over = [one for one in facts.closed if one.identities and asked.issuperset(one.identities)]
+    over.sort(key=lambda one: one.state != "DONE")  # what used it up says more than a draft beside it
+    return [Case(facts, closed=over[0] if over else None)]
+
+
+def _judged(case: Case) -> Verdict:
+    findings: list[Finding] = []
+    passed = [rule.name for rule in FIRST]
+    for rule in LATER:
+        found = _applied(rule, case)
+        findings += found
+        if not found and case.facts.modes.get(rule.name) != Mode.OFF:
+            passed.append(rule.name)
+    return _verdict(case, findings, passed)
+
+
+def _applied(rule: Rule, case: Case) -> list[Finding]:
+    mode = case.facts.modes.get(rule.name, Mode.ENFORCED) if rule.can_be_off else Mode.ENFORCED
+    if mode == Mode.OFF:
+        return []
+    found = [replace(finding, rule=rule.name) for finding in rule.check(case)]
+    return [replace(finding, effect=Effect.WARN, final=False) for finding in found] if mode == Mode.WARN_ONLY else found
+
+
+def _verdict(case: Case, findings: Iterable[Finding], passed: Iterable[str]) -> Verdict:
+    found = tuple(sorted(findings, key=lambda finding: list(Effect).index(finding.effect)))
+    effects = {finding.effect for finding in found}
+    answer = Answer.DENY if Effect.BLOCK in effects else Answer.PENDING if Effect.WAIT in effects else Answer.ALLOW
+    return Verdict(
+        verdict=answer,
+        findings=found,
+        final=any(finding.final and finding.effect is Effect.BLOCK for finding in found),
+        earliest=_earliest(case.now, found, answer),
+        passed=tuple(passed),
+        leg_id=case.leg.id if case.leg else None,
+    )
+
+
+def _earliest(now: datetime, found: tuple[Finding, ...], answer: Answer) -> datetime | None:
+    if answer is Answer.ALLOW:
+        return now
+    return max((finding.until for finding in found if finding.until is not None and finding.effect is not Effect.WARN), default=None)

@@ -1,0 +1,24 @@
+"""Whether this version has proved itself one rung below."""
+
+from collections.abc import Iterable
+
+from apps.gate.rules.cases import Case
+from apps.gate.rules.findings import Finding, block
+from apps.gate.rules.shapes import RungFacts
+
+
+def promoted(case: Case) -> Iterable[Finding]:
+    """The same artifact, else the same commit, has arrived on the nearest lower rung where the service has a target."""
+    if not case.facts.rungs or not case.needs_change:
+        return
+    version = case.leg.identities if case.leg else case.facts.question.identities
+    policy = case.leg.quorum.policy if case.leg else None
+    fresh = [rung for rung in case.facts.rungs if not _arrived(rung, frozenset(version))]
+    if fresh and (len(fresh) == len(case.facts.rungs) or (policy is not None and policy.promotion == "ALL")):
+        names = " and ".join(rung.environment for rung in fresh)
+        yield block("not_promoted", f"This version has not arrived in {names}.", f"Deploy it to {names} first.", who="an operator")
+
+
+def _arrived(rung: RungFacts, version: frozenset[str]) -> bool:
+    artifacts = frozenset(one for one in version if one.startswith("sha256:"))
+    return any(bool(wanted := artifacts or version) and wanted <= arrival for arrival in rung.arrivals)

@@ -1,0 +1,153 @@
+"""Prepared statements straight through libpq: a cursor would cost as much again as the gather itself.
+
+The gate speaks on a connection of its own per thread, set for short planned-once statements; inside a transaction it
+speaks on Django's, because there it must see what that transaction has locked and written."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import pq
+
+# A plan kept from small tables, or one made anew for every question, is 10 to 70 times slower; so is JIT.
+PLANNING = {
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "timezone": "UTC",
+}
+OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "application_name": "changecontrol gate"}
+OIDS = {"bytea": 17, "text": 25, "text[]": 1009, "timestamptz": 1184, "bigint": 20, "uuid": 2950, "uuid[]": 2951, "bytea[]": 1001,
+        "boolean": 16, "smallint": 21, "timestamptz[]": 1185}  # fmt: skip
+Row = list[bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement by name, its text with `$n`, and the types of its parameters."""
+
+    name: str
+    text: str
+    types: tuple[str, ...]
+
+
+class _Line:
+    """A connection that is closed with the thread it belongs to, and the place it leads to: another place needs another one."""
+
+    def __init__(self, connection: psycopg.Connection[Any], place: tuple[object, ...]) -> None:
+        self.connection, self.place, self._process = connection, place, os.getpid()
+
+    def __del__(self) -> None:
+        if self._process == os.getpid():  # after a fork it is the parent's, and closing would end it there
+            self.connection.close()
+
+
+class _Own(threading.local):
+    line: _Line | None = None
+
+
+_own = _Own()
+_prepared: WeakKeyDictionary[psycopg.Connection[Any], set[str]] = WeakKeyDictionary()
+
+
+def read(statement: Statement, parameters: Sequence[object]) -> list[Row]:
+    """Run a statement that changes nothing; a connection that was lost meanwhile is made again, once."""
+    try:
+        return write(statement, parameters)
+    except psycopg.Error:  # libpq tells a lost connection without a code
+        if _own.line is not None:  # another kind of failure: the connection is well
+            raise
+        return write(statement, parameters)
+
+
+def write(statement: Statement, parameters: Sequence[object]) -> list[Row]:
+    """Run a statement once. Raises psycopg's or, inside Django's transaction, Django's database errors."""
+    with _speaking() as connection:
+        _prepare(connection, statement)
+        values: list[Any] = [_encoded(value) for value in parameters]  # the stub of psycopg.pq knows no NULL
+        formats = [pq.Format.BINARY if kind == "bytea" else pq.Format.TEXT for kind in statement.types]
+        result = connection.pgconn.exec_prepared(statement.name.encode(), values, formats)
+        _check(connection, result)
+        return [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
+
+
+def close() -> None:
+    """Give up the thread's own connection."""
+    _own.line = None
+
+
+@contextmanager
+def _speaking() -> Iterator[psycopg.Connection[Any]]:
+    django = connections[DEFAULT_DB_ALIAS]
+    if django.in_atomic_block:
+        # Through Django first: a transaction of psycopg begins with its first own statement, and this must be inside it.
+        with django.cursor() as cursor:
+            cursor.execute(
+                f"select {', '.join('set_config(%s, %s, true)' for _ in PLANNING)}", [x for pair in PLANNING.items() for x in pair]
+            )
+        with django.wrap_database_errors:
+            yield django.connection
+        return
+    try:
+        yield _own_connection()
+    except psycopg.Error:
+        if _own.line is not None and _own.line.connection.pgconn.status != pq.ConnStatus.OK:
+            close()
+        raise
+
+
+def _own_connection() -> psycopg.Connection[Any]:
+    django = connections[DEFAULT_DB_ALIAS]
+    place = (os.getpid(), *(django.settings_dict[part] for part in ("HOST", "PORT", "NAME", "USER")))
+    if _own.line is None or _own.line.place != place:
+        made = psycopg.connect(**{**django.get_connection_params(), "autocommit": True})
+        _own.line = _Line(made, place)
+        for name, value in {**PLANNING, **OWN}.items():
+            made.execute("select set_config(%s, %s, false)", [name, value])
+    return _own.line.connection
+
+
+def _prepare(connection: psycopg.Connection[Any], statement: Statement) -> None:
+    done = _prepared.setdefault(connection, set())
+    if statement.name not in done:
+        types = [OIDS[kind] for kind in statement.types]
+        _check(connection, connection.pgconn.prepare(statement.name.encode(), statement.text.encode(), types))
+        done.add(statement.name)
+
+
+def _check(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> None:
+    if result.status not in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}:
+        raise psycopg.errors.error_from_result(result, connection.info.encoding)
+
+
+def _encoded(value: object) -> bytes | None:
+    match value:
+        case None | bytes():
+            return value
+        case bool():
+            return b"t" if value else b"f"
+        case datetime():
+            return value.isoformat().encode()
+        case list() | tuple():
+            return b"{" + b",".join(_quoted(item) for item in value) + b"}"
+        case str() | int() | UUID():
+            return str(value).encode()
+        case _:
+            raise TypeError(f"{type(value).__name__} is no parameter of a statement.")
+
+
+def _quoted(value: object) -> bytes:
+    text = b"\\x" + value.hex().encode() if isinstance(value, bytes) else _encoded(value)
+    if text is None:
+        return b"NULL"
+    return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

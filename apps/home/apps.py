@@ -1,0 +1,9 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class Home(AppConfig):
+    """Pages that show facts of many apps."""
+
+    name = "apps.home"

@@ -1,0 +1,1 @@
+"""Facts that pages show, gathered from many apps; nothing is decided here."""

@@ -1,0 +1,211 @@
+"""Everything the change page shows, gathered from many apps in a bounded number of statements."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.urls import reverse
+
+from apps.accounts.models import Person
+from apps.accounts.roles import Role
+from apps.approvals.facts import review_facts
+from apps.approvals.models import Decision, SignOff
+from apps.approvals.rules import ReviewFacts, own_sign_offs, stands, why_not_approve, why_not_send_back, why_not_withdraw_sign_off
+from apps.audit.stream import entries_about
+from apps.changes.facts import asker_of, change_facts, content_of
+from apps.changes.models import Change, Revision
+from apps.changes.rules import (
+    Asker,
+    ChangeFacts,
+    why_not_close,
+    why_not_finish,
+    why_not_revise,
+    why_not_submit,
+    why_not_withdraw,
+)
+from apps.changes.states import OPEN, State
+from apps.core.refusals import Refusal, not_now
+from apps.home.facts.agreement import Agreement, Effect, agreement, effect_of_edit
+from apps.home.facts.comparing import Comparison, compare, revision_numbered
+from apps.home.facts.ladder import Rung, ladder
+from apps.home.facts.life import Step, life_of
+from apps.home.facts.naming import told
+from apps.home.facts.planning import Planned, plans_for
+from apps.home.facts.telling import Told, told_content
+
+ENTRIES = 30
+VERB_KEYS = frozenset({"withdraw", "return", "finish", "close"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """Something a person may do with the change, or why they may not; `needs` says whether a reason is asked."""
+
+    key: str
+    label: str
+    icon: str
+    hint: str
+    refusal: Refusal | None
+    route: str = ""
+    asks: bool = True  # whether it takes words of its own
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a button in the head of the page is all it needs."""
+        return not self.asks and self.refusal is None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A page of what happened, newest first."""
+
+    entries: list[dict[str, object]]
+    older_than: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSignOff:
+    """The person's own agreement, and why it cannot be taken back."""
+
+    sign_off: SignOff
+    stands: bool
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """The whole page."""
+
+    change: Change
+    revision: Revision
+    told: Told
+    rungs: list[Rung]
+    life: list[Step]
+    agreement: Agreement
+    comparison: Comparison | None
+    effect: Effect | None
+    stream: Stream
+    verbs: list[Verb]
+    plans: list[Planned]
+    own: OwnSignOff | None
+    can_sign: bool
+
+    @property
+    def asked(self) -> list[Rung]:
+        """The legs that can still go."""
+        return [rung for rung in self.rungs if rung.is_asked]
+
+    @property
+    def earlier(self) -> list[int]:
+        """The numbers of the revisions before the newest, the newest first."""
+        return list(range(self.revision.number - 1, 0, -1))
+
+
+def change_page(change: Change, person: Person, *, now: datetime, compared: int | None = None, before: UUID | None = None) -> ChangePage:
+    """The page for one person; `compared` is the older revision to put beside the newest, `before` where the stream goes on."""
+    revision, review = newest_of(change), review_facts(change)
+    rungs = ladder(change, person=person)
+    agreed = agreement(review, now=now)
+    older = revision_numbered(change, compared or revision.number - 1) if revision.number > 1 else None
+    starts = [rung.slot.starts_at for rung in rungs if rung.slot]
+    return ChangePage(
+        change=change,
+        revision=revision,
+        told=told_content(content_of(revision), legs=[rung.leg for rung in rungs]),
+        rungs=rungs,
+        life=life_of(change, missing_count=agreed.missing_count, planned_at=min(starts, default=None)),
+        agreement=agreed,
+        comparison=compare(older, revision, signed=agreed.signed) if older else None,
+        effect=effect_of_edit(review, before=older.part_digests) if older else None,
+        stream=stream_of(change, before=before),
+        verbs=verbs_for(change, person, review),
+        plans=plans_for(change, rungs, person=person),
+        own=own_agreement(person, review),
+        can_sign=why_not_approve(review, revision_digest=revision.digest, by=person.actor) is None,
+    )
+
+
+def newest_of(change: Change) -> Revision:
+    """The newest revision, which every change has."""
+    assert change.revision is not None  # noqa: S101 - a change is made with its first revision
+    return change.revision
+
+
+def stream_of(change: Change, *, before: UUID | None) -> Stream:
+    """What happened to the change, a page at a time."""
+    found = entries_about(change.reference, limit=ENTRIES + 1, before=before)
+    here = reverse("home:change", args=[change.ref])
+    entries = [{**line, "url": "" if line["url"] == here else line["url"]} for line in told(found[:ENTRIES])]
+    return Stream(entries, found[ENTRIES - 1].id if len(found) > ENTRIES else None)
+
+
+def own_agreement(person: Person, review: ReviewFacts) -> OwnSignOff | None:
+    """The person's newest agreement that was not withdrawn."""
+    own = next((one for one in own_sign_offs(review, by=person.public_id) if one.decision == Decision.APPROVE), None)
+    if own is None:
+        return None
+    refusal = why_not_withdraw_sign_off(review, sign_off=own, by=person.actor)
+    holds = bool(review.legs) and stands(own.covered, digests=review.legs[0].digests)
+    return OwnSignOff(SignOff.objects.select_related("revision").get(public_id=own.id), holds, refusal)
+
+
+def verbs_for(change: Change, person: Person, review: ReviewFacts) -> list[Verb]:
+    """What can be done in this state, each with the refusal its action would raise."""
+    facts, by = (
+        change_facts(change),
+        asker_of(person, [item.service for item in change.items.filter(is_current=True).select_related("service")]),
+    )
+    match change.state:
+        case State.DRAFT:
+            return [submission(facts, by), edit(facts, by), withdrawal(facts, by)]
+        case State.POST_REVIEW:
+            return [closure(facts, by)]
+        case state if state in OPEN:
+            back = [return_(review, person, by)] if state == State.IN_REVIEW else []
+            return [edit(facts, by), *back, completion(facts, by) if facts.touched else withdrawal(facts, by)]
+    return []
+
+
+def why_not_offered(change: Change, person: Person, *, key: str) -> Refusal | None:
+    """Why the page has no form for what somebody sent: the refusal in its place, or that this is not the state for it."""
+    offered = {verb.key: verb.refusal for verb in verbs_for(change, person, review_facts(change))}
+    if key not in VERB_KEYS or key in offered:
+        return offered.get(key)
+    return not_now(
+        "not_in_this_state", f"{change.ref} is {change.state.lower().replace('_', ' ')}.", "Open it again to see what can be done."
+    )
+
+
+def submission(facts: ChangeFacts, by: Asker) -> Verb:
+    """Send a draft to review."""
+    return Verb("submit", "Submit for review", "send", "", why_not_submit(facts, by=by), "home:submission", asks=False)
+
+
+def edit(facts: ChangeFacts, by: Asker) -> Verb:
+    """Write another revision."""
+    return Verb("edit", "Edit", "pencil", "", why_not_revise(facts, by=by), "home:edit_change", asks=False)
+
+
+def withdrawal(facts: ChangeFacts, by: Asker) -> Verb:
+    """Take it back."""
+    hint = "It ends here. What was agreed stays in the stream; a copy asks again."
+    return Verb("withdraw", "Withdraw", "circle-minus", hint, why_not_withdraw(facts, by=by), "home:withdrawal")
+
+
+def completion(facts: ChangeFacts, by: Asker) -> Verb:
+    """End it where it stands."""
+    hint = "What has not started is skipped, and the review follows. Nothing that runs is touched."
+    return Verb("finish", "Finish here", "flag", hint, why_not_finish(facts, by=by), "home:completion")
+
+
+def return_(review: ReviewFacts, person: Person, by: Asker) -> Verb:
+    """Ask the requester for more."""
+    refusal = why_not_send_back(review, by=person.actor, is_release_manager=Role.RELEASE_MANAGER in by.roles)
+    hint = "It is a draft again. Agreement that covers what does not change comes back with it."
+    return Verb("return", "Send back", "arrow-back-up", hint, refusal, "home:return")
+
+
+def closure(facts: ChangeFacts, by: Asker) -> Verb:
+    """Close it with its review."""
+    hint = "What went well, what did not, and what is done about it. It may be left out only where all went well."
+    return Verb("close", "Close with this review", "circle-check", hint, why_not_close(facts, by=by), "home:closure")

@@ -1,0 +1,85 @@
+"""The legs of a change: may each go now, when is it planned, what became of it. Looking records nothing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.accounts.models import Person
+from apps.changes.facts import current_legs
+from apps.changes.models import Change, Leg
+from apps.changes.states import LegState
+from apps.core.refusals import Refusal
+from apps.deployments.models import Deployment
+from apps.deployments.refusals import order_refusal
+from apps.gate.judgement import verdicts_for
+from apps.gate.rules import Verdict
+from apps.schedule.models import Slot
+
+WITH = ("item", "service__team", "environment", "target__settings", "target__service", "target__environment")
+ASKED = frozenset({LegState.WAITING, LegState.FAILED, LegState.STARTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One service in one environment, as the ladder shows it."""
+
+    leg: Leg
+    slot: Slot | None
+    last: Deployment | None  # the newest order for it
+    verdict: Verdict | None  # None where nothing is left to ask
+    order: Refusal | None  # why it cannot be ordered
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the gate was asked about it."""
+        return self.verdict is not None
+
+    @property
+    def on_its_way(self) -> bool:
+        """Whether an order for it is not over."""
+        return self.last is not None and not self.last.is_final
+
+    @property
+    def key(self) -> str:
+        """A name for it in the page."""
+        return f"leg-{self.leg.public_id.hex}"
+
+    @property
+    def place(self) -> str:
+        """`payments in production`."""
+        return f"{self.leg.service.name} in {self.leg.environment.name}"
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """The earliest moment the answer could be yes, where it is not yes now."""
+        return self.verdict.earliest if self.verdict and self.verdict.verdict == "PENDING" else None
+
+
+def ladder(change: Change, *, person: Person) -> list[Rung]:
+    """Every current leg in the order of items and environments; the gate is asked about those of an open change that can still go."""
+    legs = list(current_legs(change).select_related(*WITH))
+    for leg in legs:
+        leg.change = change
+    slots, orders = slots_of(legs), newest_orders(legs)
+    verdicts = verdicts_for([leg for leg in legs if change.is_open and leg.state in ASKED])
+    return [
+        Rung(
+            leg=leg,
+            slot=slots.get(leg.pk),
+            last=orders.get(leg.pk),
+            verdict=verdicts.get(leg.pk),
+            order=order_refusal(leg, by=person.actor) if leg.pk in verdicts else None,
+        )
+        for leg in legs
+    ]
+
+
+def slots_of(legs: Iterable[Leg]) -> dict[int, Slot]:
+    """When each leg is planned."""
+    return {slot.leg_id: slot for slot in Slot.objects.filter(leg__in=[leg.pk for leg in legs])}
+
+
+def newest_orders(legs: Iterable[Leg]) -> dict[int, Deployment]:
+    """The newest order for each leg."""
+    found = Deployment.objects.filter(leg__in=[leg.pk for leg in legs]).order_by("leg", "-pk").distinct("leg")
+    return {order.leg_id: order for order in found if order.leg_id is not None}

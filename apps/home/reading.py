@@ -1,0 +1,115 @@
+"""From what an API caller sent to a change's content: names become rows, parts that were not sent stay as they are."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from apps.accounts.models import Person
+from apps.catalog.access import services_for
+from apps.catalog.models import Environment, Service
+from apps.changes.content import (
+    Aspect,
+    Content,
+    EnvironmentRef,
+    Evidence,
+    ItemContent,
+    Period,
+    Plan,
+    Rollback,
+    Scope,
+    Step,
+    StepBy,
+    Story,
+    Strategy,
+    default_period,
+)
+from apps.core.refusals import BadContent
+
+Given = Mapping[str, Any]
+
+
+def new_content(given: Given, *, person: Person, now: datetime) -> Content:
+    """The content of a new change; raises BadContent where a service or an environment is unknown."""
+    empty = Content(Scope(), Plan(), Rollback(), default_period(now=now), Story(title=""))
+    return edited_content(empty, given, person=person)
+
+
+def edited_content(old: Content, given: Given, *, person: Person) -> Content:
+    """The old content with the parts that were sent in place of its own; raises BadContent."""
+    parts: dict[str, Any] = {}
+    if "scope" in given:
+        parts["scope"] = _scope(given["scope"], person)
+    if "plan" in given:
+        parts["plan"] = Plan(steps=_steps(given["plan"]["steps"]), evidence=tuple(Evidence(**one) for one in given["plan"]["evidence"]))
+    if "rollback" in given:
+        parts["rollback"] = _rollback(given["rollback"])
+    if "period" in given:
+        parts["period"] = Period(**given["period"])
+    if "story" in given:
+        story = given["story"]
+        parts["story"] = Story(story["title"], tuple(story["labels"]), tuple(story["told"]), story["description"])
+    return replace(old, **parts)
+
+
+def _rollback(given: Given) -> Rollback:
+    return Rollback(
+        **{
+            **given,
+            "strategy": Strategy(given["strategy"]) if given["strategy"] else None,
+            "steps": _steps(given["steps"]),
+            "irreversible": tuple(given["irreversible"]),
+        }
+    )
+
+
+def _steps(given: Iterable[Given]) -> tuple[Step, ...]:
+    return tuple(Step(**{**step, "by": StepBy(step["by"])}) for step in given)
+
+
+def _scope(given: Given, person: Person) -> Scope:
+    items = given["items"]
+    services = _by_name(services_for(person), {item["service"] for item in items})
+    environments = _by_name(Environment.objects.all(), {name for item in items for name in item["environments"]})
+    read = tuple(_item(f"scope.items.{at}", item, services, environments) for at, item in enumerate(items))
+    aspects = frozenset(Aspect(aspect) for aspect in given["aspects"])
+    return Scope(items=read, aspects=aspects, reason=given["reason"], impact=given["impact"])
+
+
+def _item(field: str, given: Given, services: Mapping[str, Service], environments: Mapping[str, Environment]) -> ItemContent:
+    service = services.get(given["service"])
+    if service is None:
+        raise BadContent({f"{field}.service": [f"No service is called {given['service']}. Give its short name or its id."]})
+    unknown = [name for name in given["environments"] if name not in environments]
+    if unknown:
+        raise BadContent({f"{field}.environments": [f"No environment is called {', '.join(unknown)}. Give short names or ids."]})
+    named = {environments[name].public_id: environments[name].name for name in given["environments"]}
+    return ItemContent(
+        service_id=service.public_id,
+        service_name=service.name,
+        label=given["label"],
+        identities=tuple(given["identities"]),
+        repository=service.repository_id,
+        environments=tuple(EnvironmentRef(public_id, name) for public_id, name in named.items()),
+    )
+
+
+def _by_name(rows: QuerySet[Any], names: set[str]) -> dict[str, Any]:
+    """Rows by the name the caller used: a short name, one of the old ones, or the id."""
+    ids = {name: public_id for name in names if (public_id := _as_id(name))}
+    found = rows.filter(Q(slug__in=names) | Q(aliases__slug__in=names) | Q(public_id__in=ids.values())).distinct()
+    known: dict[str, Any] = {}
+    for row in found.prefetch_related("aliases"):
+        known |= {alias.slug: row for alias in row.aliases.all()} | {row.slug: row}
+        known |= {name: row for name, public_id in ids.items() if row.public_id == public_id}
+    return known
+
+
+def _as_id(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None

@@ -1,0 +1,248 @@
+"""The shapes of the API for changes: what is read, what is answered. Field names are those of a change's content."""
+
+from datetime import datetime
+
+from rest_framework import serializers
+
+from apps.changes.content import Aspect, StepBy, Strategy
+from apps.changes.states import Kind, LegState, Outcome, State
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment with its zone: without one it would mean another moment to each reader."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Refuse a moment that does not say its zone."""
+        if value.tzinfo is None:
+            raise serializers.ValidationError("This moment has no time zone. Write it like 2026-11-20T16:30:00Z.", code="no_zone")
+        return super().enforce_timezone(value)
+
+
+class TextField(serializers.CharField):
+    """Text and nothing else: a number or a truth value is not turned into words."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Refuse what is no text."""
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Write text.", code="no_text")
+        return super().to_internal_value(data)
+
+
+def text(*, default: str = "", help_text: str | None = None) -> serializers.CharField:
+    """A text that may be left out or empty."""
+    return TextField(required=False, allow_blank=True, default=default, help_text=help_text)
+
+
+def texts() -> serializers.ListField:
+    """A list of texts that may be left out."""
+    return serializers.ListField(child=TextField(allow_blank=True), required=False, default=list)
+
+
+def choices(kinds: type[Aspect | StepBy | Strategy | Kind | LegState | Outcome | State]) -> list[str]:
+    """The values of an enumeration."""
+    return [kind.value for kind in kinds]
+
+
+class ItemInput(serializers.Serializer[object]):
+    """One service, the version asked for and where it shall go."""
+
+    service = TextField(help_text="Short name or id of the service.")
+    label = text(help_text="What people call the version, such as 3.18.1.")  # type: ignore[assignment]  # the metaclass takes it off the class
+    identities = serializers.ListField(
+        child=TextField(), required=False, default=list, help_text="`git:<full commit>`, `sha256:<digest>`, `config:<digest>`."
+    )
+    environments = serializers.ListField(child=TextField(), required=False, default=list, help_text="Short names or ids of environments.")
+
+
+class ScopeInput(serializers.Serializer[object]):
+    """What, why and what users notice."""
+
+    items = ItemInput(many=True, required=False, default=list)
+    aspects = serializers.ListField(child=serializers.ChoiceField(choices(Aspect)), required=False, default=list)
+    reason = text()
+    impact = text()
+
+
+class StepInput(serializers.Serializer[object]):
+    """One step of a plan."""
+
+    what = text()
+    by = serializers.ChoiceField(choices(StepBy), required=False, default=StepBy.PERSON.value)
+    expected_seconds = serializers.IntegerField(required=False, allow_null=True, default=None)
+    verify = text()
+
+
+class EvidenceInput(serializers.Serializer[object]):
+    """Something that was shown, bound by its digest."""
+
+    name = text()
+    sha256 = text()
+    kind = text()
+
+
+class PlanInput(serializers.Serializer[object]):
+    """How it is done."""
+
+    steps = StepInput(many=True, required=False, default=list)
+    evidence = EvidenceInput(many=True, required=False, default=list)
+
+
+class RollbackInput(serializers.Serializer[object]):
+    """How to get back."""
+
+    strategy = serializers.ChoiceField(choices(Strategy), required=False, allow_null=True, default=None)
+    steps = StepInput(many=True, required=False, default=list)
+    trigger = text()
+    seconds_to_restore = serializers.IntegerField(required=False, allow_null=True, default=None)
+    irreversible = texts()
+    data_strategy = text()
+    reason = text()
+    point_of_no_return = serializers.IntegerField(required=False, allow_null=True, default=None)
+
+
+class PeriodInput(serializers.Serializer[object]):
+    """When the change is authorised."""
+
+    not_before = MomentField(required=False, allow_null=True, default=None)
+    not_after = MomentField()
+    zone = text(default="UTC")
+
+
+class StoryInput(serializers.Serializer[object]):
+    """How it is told."""
+
+    title = TextField(allow_blank=True)
+    labels = texts()
+    told = texts()
+    description = text()
+
+
+class ChangeInput(serializers.Serializer[object]):
+    """A new change. Without a period it is authorised for fourteen days from now."""
+
+    scope = ScopeInput()
+    plan = PlanInput(required=False)
+    rollback = RollbackInput(required=False)
+    period = PeriodInput(required=False)
+    story = StoryInput()
+
+
+class RevisionInput(serializers.Serializer[object]):
+    """An edit: the parts given replace those of the newest revision, the others stay as they are."""
+
+    scope = ScopeInput(required=False)
+    plan = PlanInput(required=False)
+    rollback = RollbackInput(required=False)
+    period = PeriodInput(required=False)
+    story = StoryInput(required=False)
+    revision_digest = text(help_text="The revision that was edited; when another one came in between, the edit is refused.")
+
+
+class PersonOutput(serializers.Serializer[object]):
+    """A person by id and printed name."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class ItemOutput(serializers.Serializer[object]):
+    """One service of a change; `service` is its short name today, `service_name` what was signed."""
+
+    service = serializers.CharField()
+    service_id = serializers.UUIDField()
+    service_name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes it off the class
+    identities = serializers.ListField(child=serializers.CharField())
+    repository = serializers.CharField()
+    environments = serializers.ListField(child=serializers.CharField())
+
+
+class ScopeOutput(serializers.Serializer[object]):
+    """The scope part, readable again as input."""
+
+    items = ItemOutput(many=True)
+    aspects = serializers.ListField(child=serializers.ChoiceField(choices(Aspect)))
+    reason = serializers.CharField()
+    impact = serializers.CharField()
+
+
+class ContentOutput(serializers.Serializer[object]):
+    """The five parts of the newest revision."""
+
+    scope = ScopeOutput()
+    plan = PlanInput()
+    rollback = RollbackInput()
+    period = PeriodInput()
+    story = StoryInput()
+
+
+class RevisionOutput(serializers.Serializer[object]):
+    """A revision by number and digest, with the digest of each part's bytes."""
+
+    number = serializers.IntegerField()
+    digest = serializers.CharField()
+    part_digests = serializers.DictField(child=serializers.CharField())
+    author = PersonOutput()
+    made_at = serializers.DateTimeField()
+
+
+class RuleOutput(serializers.Serializer[object]):
+    """Where one rule stands."""
+
+    key = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes it off the class
+    stage = serializers.IntegerField()
+    state = serializers.ChoiceField(["AGREED", "WAITING", "LAPSED", "LATER"])
+    missing = serializers.IntegerField()
+    by = PersonOutput(many=True)
+    lapsed = PersonOutput(many=True)
+
+
+class LegOutput(serializers.Serializer[object]):
+    """One service in one environment of the change, with what its agreement still needs."""
+
+    id = serializers.UUIDField()
+    service = serializers.CharField()
+    environment = serializers.CharField()
+    state = serializers.ChoiceField(choices(LegState))
+    is_agreed = serializers.BooleanField()
+    can_be_agreed = serializers.BooleanField()
+    cures = serializers.ListField(child=serializers.CharField())
+    rules = RuleOutput(many=True)
+
+
+class ChangeOutput(serializers.Serializer[object]):
+    """A change as it stands."""
+
+    ref = serializers.CharField()
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices(Kind))
+    state = serializers.ChoiceField(choices(State))
+    outcome = serializers.ChoiceField(choices(Outcome), allow_null=True)
+    requester = PersonOutput()
+    created_at = serializers.DateTimeField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    revision = RevisionOutput()
+    content = ContentOutput()
+    legs = LegOutput(many=True)
+    warnings = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+
+
+class FieldProblem(serializers.Serializer[object]):
+    """What is wrong with one field, by its dotted path."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Problem(serializers.Serializer[object]):
+    """RFC 9457. `code` is stable, `detail` and `cure` are for a person; `errors` names fields where there are some."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    cure = serializers.CharField(required=False)
+    errors = FieldProblem(many=True, required=False)  # type: ignore[assignment]  # the metaclass takes it off the class

@@ -1,0 +1,174 @@
+"""What people decide about a change: sign it, send it back, withdraw it, close it, plan it, speak about it."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.approvals.actions import approve_change, reject_change, send_back_change, withdraw_sign_off
+from apps.approvals.facts import review_facts
+from apps.approvals.models import Decision
+from apps.changes.access import get_change, get_leg
+from apps.changes.actions import close_change, comment_on_change, finish_change, withdraw_change
+from apps.changes.models import Change
+from apps.core.pages import PageRequest, render_page
+from apps.core.refusals import BadContent, Refusal, Refused
+from apps.home.deciding_forms import Comment, NeededReason, Reason, Review, Shown, SignOffChoice, SlotTimes
+from apps.home.facts.change_page import own_agreement, why_not_offered
+from apps.home.facts.comparing import revision_with
+from apps.home.facts.sign_off_page import sign_off_page
+from apps.home.views.reading import change_answer
+from apps.schedule.actions import book_slot, release_slot
+
+STALE = "stale_revision"
+
+
+@require_http_methods(["GET", "POST"])
+def sign_off(request: PageRequest, ref: str) -> HttpResponse:
+    """Read what is asked for and decide; a decision on an older revision is answered with the difference."""
+    change = get_change(request.user, ref)
+    if request.method == "GET":
+        return sign_off_answer(request, change, SignOffChoice())
+    form = SignOffChoice(request.POST)
+    if not form.is_valid():
+        return sign_off_answer(request, change, form, status=422)
+    try:
+        done = decide(change, form, request)
+    except BadContent as error:
+        form.put_errors(error.errors)
+        return sign_off_answer(request, change, form, status=422)
+    except Refused as error:
+        return sign_off_answer(request, get_change(request.user, ref), form, refusal=error.refusal, status=error.refusal.status)
+    messages.success(request, done)
+    return redirect("home:change", ref=change.ref)
+
+
+def decide(change: Change, form: SignOffChoice, request: PageRequest) -> str:
+    """Carry the decision out; returns what to say."""
+    given, by = form.cleaned_data, request.user.actor
+    if given["decision"] == Decision.REJECT:
+        reject_change(change_id=change.pk, revision_digest=given["revision_digest"], by=by, reason=given["reason"])
+        return f"You rejected {change.ref}. It is over; a copy of it can be asked for."
+    approve_change(change_id=change.pk, revision_digest=given["revision_digest"], by=by, reason=given["reason"])
+    return f"You signed {change.ref}. Nothing is deployed by it; you can withdraw it until a deployment begins."
+
+
+def sign_off_answer(
+    request: PageRequest, change: Change, form: SignOffChoice, *, refusal: Refusal | None = None, status: int = 200
+) -> HttpResponse:
+    """The sign-off page; after a late answer the revision that was read is put beside the newest one."""
+    seen = revision_with(change, form.data.get("revision_digest", "")) if refusal and refusal.code == STALE else None
+    page = sign_off_page(change, request.user, now=timezone.now(), seen=seen)
+    context = {"page": page, "change": change, "form": form, "refusal": refusal, "is_stale": seen is not None}
+    return render_page(request, "home/sign_off.html", context, status=status)
+
+
+def taken(request: PageRequest, change: Change, form: Shown, *, key: str, work: Callable[[], object], done: str) -> HttpResponse:
+    """Read a form, act, go back to the change; what was not taken is shown where it was written."""
+    if form.is_valid():
+        try:
+            work()
+        except BadContent as error:
+            form.put_errors(error.errors)
+        else:
+            messages.success(request, done)
+            return redirect("home:change", ref=change.ref)
+    if refusal := why_not_offered(change, request.user, key=key):
+        raise Refused(refusal, about=change.reference)
+    return change_answer(request, change, status=422, **{key: form})
+
+
+@require_POST
+def sign_off_withdrawal(request: PageRequest, ref: str) -> HttpResponse:
+    """Take one's own sign-off back."""
+    change = get_change(request.user, ref)
+    own = own_agreement(request.user, review_facts(change))
+    if own is None:
+        raise Http404
+    form = Reason(request.POST, auto_id="unsign_%s")
+
+    def work() -> None:
+        withdraw_sign_off(sign_off_id=own.sign_off.pk, by=request.user.actor, reason=form.cleaned_data["reason"])
+
+    return taken(request, change, form, key="unsign", work=work, done="Your sign-off is withdrawn.")
+
+
+@require_POST
+def change_return(request: PageRequest, ref: str) -> HttpResponse:
+    """Ask the requester for more."""
+    change, form = get_change(request.user, ref), NeededReason(request.POST, auto_id="return_%s")
+
+    def work() -> None:
+        send_back_change(change_id=change.pk, by=request.user.actor, reason=form.cleaned_data["reason"])
+
+    return taken(request, change, form, key="return", work=work, done=f"{change.ref} is a draft again; its requester sees your reason.")
+
+
+@require_POST
+def change_withdrawal(request: PageRequest, ref: str) -> HttpResponse:
+    """Take a change back."""
+    change, form = get_change(request.user, ref), Reason(request.POST, auto_id="withdraw_%s")
+
+    def work() -> None:
+        withdraw_change(change_id=change.pk, by=request.user.actor, reason=form.cleaned_data["reason"])
+
+    return taken(request, change, form, key="withdraw", work=work, done=f"{change.ref} is withdrawn.")
+
+
+@require_POST
+def change_completion(request: PageRequest, ref: str) -> HttpResponse:
+    """End a started change where it stands."""
+    change, form = get_change(request.user, ref), NeededReason(request.POST, auto_id="finish_%s")
+
+    def work() -> None:
+        finish_change(change_id=change.pk, by=request.user.actor, reason=form.cleaned_data["reason"])
+
+    return taken(request, change, form, key="finish", work=work, done=f"{change.ref} ends here; its review is open.")
+
+
+@require_POST
+def change_closure(request: PageRequest, ref: str) -> HttpResponse:
+    """Close a change with its review."""
+    change, form = get_change(request.user, ref), Review(request.POST, auto_id="close_%s")
+
+    def work() -> None:
+        close_change(change_id=change.pk, by=request.user.actor, review=form.cleaned_data["review"])
+
+    return taken(request, change, form, key="close", work=work, done=f"{change.ref} is closed.")
+
+
+@require_POST
+def change_comment(request: PageRequest, ref: str) -> HttpResponse:
+    """Say something about a change."""
+    change, form = get_change(request.user, ref), Comment(request.POST, auto_id="comment_%s")
+
+    def work() -> None:
+        comment_on_change(change_id=change.pk, text=form.cleaned_data["text"], by=request.user.actor)
+
+    return taken(request, change, form, key="comment", work=work, done="Your comment is kept.")
+
+
+@require_POST
+def leg_slot(request: PageRequest, ref: str, leg: UUID) -> HttpResponse:
+    """Plan a leg, move its plan or take it back; no sign-off lapses."""
+    change, found = get_change(request.user, ref), get_leg(request.user, str(leg))
+    if found.change_id != change.pk:
+        raise Http404
+    if request.POST.get("do") == "release":
+        release_slot(leg_id=found.pk, by=request.user.actor)
+        messages.success(request, "The slot is given up. The leg may start at any allowed time of its period.")
+        return redirect("home:change", ref=change.ref)
+    key = f"slot_{found.public_id.hex}"
+    form = SlotTimes(request.POST, auto_id=f"{key}_%s")
+
+    def work() -> None:
+        given = form.cleaned_data
+        book_slot(
+            leg_id=found.pk, starts_at=given["starts_at"], ends_at=given["ends_at"], time_zone=request.user.time_zone, by=request.user.actor
+        )
+
+    return taken(request, change, form, key=key, work=work, done="The slot is planned. No sign-off lapsed by it.")

@@ -1,0 +1,1 @@
+"""Something wrong for users: incidents and their timeline."""

@@ -1,0 +1,1 @@
+"""The calendar: freezes, windows, holds, slots, reservations."""

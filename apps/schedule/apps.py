@@ -1,0 +1,9 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class Schedule(AppConfig):
+    """The calendar: freezes, windows, holds, slots, reservations."""
+
+    name = "apps.schedule"

@@ -1,0 +1,160 @@
+"""The queries that build facts about walls, slots and reservations, for rules and for pages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from apps.accounts.facts import standing_grants
+from apps.accounts.models import Person, Team
+from apps.catalog.models import SCOPE_KINDS, Environment, Service, Target, scope_number
+from apps.changes.facts import person_id
+from apps.changes.models import Change, Leg
+from apps.changes.states import LegState, State
+from apps.core.references import Reference
+from apps.schedule.models import CalendarRule, Hold, Reservation, Slot
+from apps.schedule.rules import Mover, SlotFacts, WallFacts
+
+SCOPE_SIZE = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a wall covers: the number the gate compares, and how people name it."""
+
+    number: int
+    kind: str
+    name: str
+    reference: Reference | None = None
+    team: Team | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something else that has the service at that time: a running deployment's reach, or another slot."""
+
+    kind: str  # RESERVATION or SLOT
+    starts_at: datetime
+    ends_at: datetime
+    place: str
+    ref: str  # CHG-7 for a slot; empty for a reservation, which names its deployment
+    held_for: UUID | None = None
+
+
+class Roles:
+    """The roles of one person, read once: for everything, and for each team's services."""
+
+    def __init__(self, person: Person) -> None:
+        self._id = person_id(person)
+        self._grants: frozenset[tuple[str, int | None]] = frozenset(standing_grants().filter(person=person).values_list("role", "team_id"))
+
+    def mover(self, team: Team | None) -> Mover:
+        """The person with what they may do to a wall that covers this team's services alone, or (None) more than one team's."""
+        return Mover(self._id, frozenset(role for role, team_id in self._grants if team_id is None or (team and team_id == team.pk)))
+
+    def anywhere(self) -> Mover:
+        """The person with every role they have for anything: whether a form is worth showing."""
+        return Mover(self._id, frozenset(role for role, _ in self._grants))
+
+
+def mover_of(person: Person, team: Team | None) -> Mover:
+    """A person and the roles they have for everything, or for this team's services."""
+    return Roles(person).mover(team)
+
+
+def everything() -> Scope:
+    """The scope of all services in all environments."""
+    return Scope(scope_number("EVERYTHING"), "EVERYTHING", "Everything")
+
+
+def scope_of(row: Environment | Team | Service | Target) -> Scope:
+    """The scope that a row stands for."""
+    match row:
+        case Environment():
+            return Scope(scope_number("ENVIRONMENT", row.pk), "ENVIRONMENT", row.name, row.reference)
+        case Team():
+            return Scope(scope_number("TEAM", row.pk), "TEAM", f"Team {row.name}", row.reference, row)
+        case Service():
+            return Scope(scope_number("SERVICE", row.pk), "SERVICE", row.name, row.reference, row.team)
+        case Target():
+            name = f"{row.service.name} in {row.environment.name}"
+            return Scope(scope_number("TARGET", row.pk), "TARGET", name, row.reference, row.service.team)
+
+
+def tier_scope(tier: int) -> Scope:
+    """The scope of all services of one tier."""
+    return Scope(scope_number("TIER", tier), "TIER", f"Tier {tier}")
+
+
+def scope_numbers_of(target: Target) -> list[int]:
+    """Every scope a target lies in, widest first: what the gate looks walls up by."""
+    return [
+        scope_number("EVERYTHING"),
+        scope_number("ENVIRONMENT", target.environment_id),
+        scope_number("TIER", target.service.tier),
+        scope_number("TEAM", target.service.team_id),
+        scope_number("SERVICE", target.service_id),
+        scope_number("TARGET", target.pk),
+    ]
+
+
+def scopes_named(numbers: Iterable[int]) -> dict[int, Scope]:
+    """Scopes by number, in at most one statement per kind."""
+    wanted: dict[str, list[int]] = {kind: [] for kind in SCOPE_KINDS}
+    for number in set(numbers):
+        kind, pk = divmod(number, SCOPE_SIZE)
+        wanted[SCOPE_KINDS[kind]].append(pk)
+    found = [everything(), *(tier_scope(tier) for tier in wanted["TIER"])]
+    if wanted["ENVIRONMENT"]:
+        found += map(scope_of, Environment.objects.filter(pk__in=wanted["ENVIRONMENT"]))
+    if wanted["TEAM"]:
+        found += map(scope_of, Team.objects.filter(pk__in=wanted["TEAM"]))
+    if wanted["SERVICE"]:
+        found += map(scope_of, Service.objects.filter(pk__in=wanted["SERVICE"]).select_related("team"))
+    if wanted["TARGET"]:
+        found += map(scope_of, Target.objects.filter(pk__in=wanted["TARGET"]).select_related("service__team", "environment"))
+    return {scope.number: scope for scope in found}
+
+
+def wall_facts(row: CalendarRule | Hold) -> WallFacts:
+    """What the rules ask about a wall."""
+    if isinstance(row, Hold):
+        return WallFacts("hold", row.reason, None, is_lifted=row.lifted_at is not None)
+    return WallFacts(row.kind.lower(), row.title, row.live_until, is_lifted=row.lifted_at is not None)
+
+
+def slot_facts(change: Change, leg: Leg) -> SlotFacts:
+    """What the rules ask about planning a leg."""
+    return SlotFacts(
+        ref=change.ref,
+        place=f"{leg.service.name} in {leg.environment.name}",
+        change=State(change.state),
+        leg=LegState(leg.state),
+        is_current=leg.is_current,
+        requester_id=person_id(change.requester),
+        not_before=change.not_before,
+        not_after=change.not_after,
+    )
+
+
+def slots_of(change: Change) -> dict[UUID, Slot]:
+    """The slots of a change, by the public id of the leg."""
+    slots = Slot.objects.filter(leg__change=change, leg__is_current=True).select_related("leg")
+    return {slot.leg.public_id: slot for slot in slots}
+
+
+def conflicts_of(service: Service, *, starts_at: datetime, until: datetime, besides: Change | None = None) -> list[Conflict]:
+    """What else has this service between two moments: standing reservations, and slots of other open changes."""
+    reserved = Reservation.objects.filter(service=service, released_at__isnull=True, starts_at__lt=until, reserved_until__gt=starts_at)
+    slots = Slot.objects.filter(leg__service=service, leg__is_open=True, starts_at__lt=until, ends_at__gt=starts_at)
+    if besides is not None:
+        slots = slots.exclude(leg__change=besides)
+    found = [
+        Conflict("RESERVATION", row.starts_at, row.reserved_until, scope_of(row.target).name, "", row.held_for)
+        for row in reserved.select_related("target__service__team", "target__environment")
+    ]
+    found += [
+        Conflict("SLOT", row.starts_at, row.ends_at, scope_of(row.leg.target).name, row.leg.change.ref)
+        for row in slots.select_related("leg__change", "leg__target__service__team", "leg__target__environment")
+    ]
+    return sorted(found, key=lambda conflict: (conflict.starts_at, conflict.kind, conflict.place))

@@ -1,0 +1,110 @@
+"""The gate over HTTP against a bare Django view and against a view that writes one durable row, in the same rounds."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from apps.accounts.roles import Role
+from apps.catalog.models import Target
+from benchmarks.figures import Goal, interleave, ratio
+from benchmarks.load import Measured, load
+from benchmarks.served import TABLE
+from changecontrol.embedded.cluster import OWNER
+from changecontrol.embedded.postgres import PrivatePostgres
+from tests.factories.accounts import give_team_role, make_person
+from tests.factories.approvals import a_rule, make_change, make_place, make_policy
+from tests.factories.changes import COMMIT, OTHER_COMMIT
+from tests.factories.gate import PATH, body_for, make_gate_token
+
+CONNECTIONS, SECONDS, WORKERS = 16, 2.0, 2
+YES_OF_SEVEN = 2  # the others are a no for want of a change, as most answers are
+
+
+def rows(server: PrivatePostgres, *, database_name: str, rounds: int) -> Iterator[str]:
+    """One line per figure."""
+    with psycopg.connect(server.url(role=OWNER, database=database_name), autocommit=True) as owner:
+        owner.execute(TABLE)
+    requests = {"bare": [get("/bare")], "durable": [get("/durable")], "gate": questions()}
+    for threads in (1, 4):
+        with serving(threads) as (port, web):
+            watched = [web, server.pid]
+
+            def measured(name: str, port: int = port, watched: list[int] = watched) -> Measured:
+                return load(port, requests[name], connections=CONNECTIONS, seconds=SECONDS, watched=watched)
+
+            for name in requests:
+                measured(name)  # plans, caches, connections
+            found = interleave({name: lambda name=name: measured(name) for name in requests}, rounds=rounds)  # type: ignore[misc]
+        yield from figures(found, threads)
+
+
+def figures(found: dict[str, list[Measured]], threads: int) -> Iterator[str]:  # type: ignore[type-arg]
+    """The ratios of one set of rounds."""
+    rates = {name: [one.rate for one in many] for name, many in found.items()}
+    costs = {name: [one.cpu for one in many] for name, many in found.items()}
+    said = f"{threads} thread{'s' if threads > 1 else ''}"
+    yield Goal(f"gate / one durable row, requests per second, {said}", 0.45, 0.60).row(ratio(rates["gate"], rates["durable"]))
+    yield Goal(f"gate / bare view, requests per second, {said}", 0.12, 0.17).row(ratio(rates["gate"], rates["bare"]))
+    yield Goal(f"gate / bare view, processor time, {said}", 9, 6.5, more_is_better=False).row(ratio(costs["gate"], costs["bare"]))
+
+
+def questions() -> list[bytes]:
+    """Seven questions about one service under a policy of two rules in two stages; some are a yes."""
+    environment = make_place(policy=False).environment
+    make_policy(environment, a_rule(), a_rule("release", group={"kind": "ROLE", "role": Role.RELEASE_MANAGER}, stage=2))
+    target: Target = make_place(environment=environment)
+    give_team_role(make_person(), Role.RELEASE_MANAGER, target.service.team)
+    make_change(targets=(target,))
+    _, secret = make_gate_token(target.service)
+    return [post(secret, body_for(target, COMMIT if number < YES_OF_SEVEN else OTHER_COMMIT)) for number in range(7)]
+
+
+def get(path: str) -> bytes:
+    """A request as it goes over the wire."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def post(secret: str, body: object) -> bytes:
+    """A question as it goes over the wire."""
+    data = json.dumps(body)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(data)}\r\n\r\n{data}".encode()
+
+
+@contextmanager
+def serving(threads: int) -> Iterator[tuple[int, int]]:
+    """The server on a free port of this machine: the port, and the process everything of it descends from."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", str(WORKERS),
+        "--blocking-threads", str(threads), "--log-level", "error", "--no-ws", "benchmarks.served:application",
+    ]  # fmt: skip
+    with subprocess.Popen(command, env=os.environ.copy()) as web:
+        try:
+            wait_for(port)
+            yield port, web.pid
+        finally:
+            web.send_signal(signal.SIGTERM)
+
+
+def wait_for(port: int) -> None:
+    """Return once the server answers."""
+    for _ in range(300):
+        try:
+            with socket.create_connection(("127.0.0.1", port)) as line:
+                line.sendall(get("/bare"))
+                if line.recv(100):
+                    return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server did not start in half a minute")

@@ -1,0 +1,37 @@
+"""What the gate is measured against, served by the same server: a view that does nothing, and one that writes one durable row."""
+
+import os
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+
+from apps.gate.wire import Statement, write
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
+
+TABLE = "create table if not exists bench_row (id bigint generated always as identity primary key, at timestamptz not null, body bytea not null)"
+ROW = Statement("bench_row", "insert into bench_row (at, body) values (clock_timestamp(), $1) returning id", ("bytea",))
+BODY = b"x" * 730  # as long as the record of an answer
+
+
+def bare(request: HttpRequest) -> HttpResponse:
+    """A Django view and nothing else."""
+    del request
+    return JsonResponse({"verdict": "ALLOW"})
+
+
+def durable(request: HttpRequest) -> HttpResponse:
+    """One row, on disk before the answer, by the cheapest way there is."""
+    del request
+    return JsonResponse({"id": int(write(ROW, (BODY,))[0][0] or 0)})
+
+
+urlpatterns = [path("bare", bare), path("durable", durable)]
+
+# Beside the gate, which answers first, nothing is put in front of the two views: all three are measured without middleware.
+settings.MIDDLEWARE = ["apps.gate.middleware.gate_first"]
+settings.ROOT_URLCONF = "benchmarks.served"
+settings.LOGGING_CONFIG = None
+application = get_wsgi_application()

@@ -1,0 +1,51 @@
+"""The Celery application: it wakes workers. Orders live in PostgreSQL, so losing every message loses nothing."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
+
+app = Celery("changecontrol")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 60},
+    timezone="UTC",
+    # A tick that was not taken in time is worth nothing: the next one does its work.
+    beat_schedule={
+        "seal": {
+            "task": "apps.audit.beat.seal_stream",
+            "schedule": 1.0,
+            "options": {"expires": 5},
+        },
+        "sweep-deployments": {
+            "task": "apps.deployments.beat.sweep_deployments",
+            "schedule": 1.0,
+            "options": {"expires": 5},
+        },
+        "follow-stream": {
+            "task": "apps.incidents.beat.follow_stream",
+            "schedule": 1.0,
+            "options": {"expires": 5},
+        },
+        "expire-changes": {
+            "task": "apps.approvals.beat.expire_changes",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
+        "make-partitions": {
+            "task": "apps.gate.beat.make_partitions",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
+    },
+)
+app.autodiscover_tasks(related_name="tasks")
+app.autodiscover_tasks(related_name="beat")

@@ -1,0 +1,62 @@
+"""Strict readers for the environment; a value may also come from the file that NAME_FILE names.
+
+Settings only: nothing here knows Django."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+class BadSetting(Exception):
+    """A setting has a value that cannot be read; the text says what to write instead."""
+
+
+def env_str(name: str, default: str = "") -> str:
+    """Return the setting, from NAME or from the file named by NAME_FILE."""
+    direct, file_name = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if direct is not None and file_name is not None:
+        raise BadSetting(f"{name} and {name}_FILE are both set. Keep one.")
+    if file_name is not None:
+        try:
+            return Path(file_name).read_text().strip()
+        except OSError as error:
+            raise BadSetting(f"{name}_FILE names {file_name}, which cannot be read: {error}") from error
+    return default if direct is None else direct
+
+
+def env_bool(name: str, *, default: bool) -> bool:
+    """Return True or False; only the words "true" and "false" are read."""
+    value = env_str(name, "true" if default else "false").lower()
+    if value not in {"true", "false"}:
+        raise BadSetting(f"{name} is {value!r}. Write true or false.")
+    return value == "true"
+
+
+def env_int(name: str, default: int) -> int:
+    """Return a whole number."""
+    value = env_str(name, str(default))
+    try:
+        return int(value)
+    except ValueError as error:
+        raise BadSetting(f"{name} is {value!r}. Write a whole number.") from error
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    """Return the comma-separated words, without blanks."""
+    return [word.strip() for word in env_str(name, default).split(",") if word.strip()]
+
+
+def kept_secret(name: str, path: Path) -> str:
+    """Return the secret NAME, else the one kept in `path`, made at the first call (0600)."""
+    if value := env_str(name):
+        return value
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        # O_EXCL: of two processes that start together, one writes and the other reads.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        secret = secrets.token_urlsafe(50)
+        file.write(secret)
+    return secret

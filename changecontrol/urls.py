@@ -1,0 +1,21 @@
+"""Every address, by app. Sign-in is asked for everywhere except where a view says otherwise."""
+
+from importlib.util import find_spec
+
+from django.urls import include, path
+
+PAGES = {
+    "people/": "accounts",
+    "catalog/": "catalog",
+    "calendar/": "schedule",
+    "deployments/": "deployments",
+    "incidents/": "incidents",
+    "": "home",
+}
+APIS = ("home", "gate")
+
+urlpatterns = [
+    path("accounts/", include("apps.accounts.sign_in_urls")),
+    *(path(prefix, include(f"apps.{app}.urls")) for prefix, app in PAGES.items() if find_spec(f"apps.{app}.urls")),
+    *(path("api/v1/", include(f"apps.{app}.api_urls")) for app in APIS if find_spec(f"apps.{app}.api_urls")),
+]

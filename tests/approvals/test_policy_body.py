@@ -1,0 +1,114 @@
+"""Policy documents: what is accepted, what is refused and on which field."""
+
+import copy
+from uuid import UUID
+
+import pytest
+
+from apps.approvals.policy_body import default_body, policy_bytes, read_policy
+from apps.approvals.rules import Group
+from apps.core.refusals import BadContent
+
+TEAM = "00000000-0000-7000-8000-000000000001"
+
+
+def read(document):
+    return read_policy(policy_bytes(document), policy_id=UUID(int=1), name="P", number=1, digest="d")
+
+
+def with_rule(**changes):
+    body = copy.deepcopy(default_body())
+    body["rules"][0].update(changes)
+    return body
+
+
+def test_default_policy_bytes_are_these():
+    assert policy_bytes(default_body()) == (
+        b'{"exclude":["requester","last_editor"],"forbid_approver_start":false,"promotion":"ONE","require_digest":false,'
+        b'"rules":[{"group":{"kind":"OWNER","owner":"ANY"},"key":"owner","label":"Owner","meaning":"APPROVAL","needed":1,'
+        b'"parts":["scope","plan","rollback","period"],"stage":1}],"schema":1,"solo":false}'
+    )
+
+
+def test_default_policy_reads_as_one_owner():
+    policy = read(default_body())
+
+    assert policy.rules[0].group == Group("OWNER", owner="ANY")
+    assert (policy.rules[0].needed, policy.exclude, policy.solo) == (1, {"requester", "last_editor"}, False)
+
+
+def test_policy_bytes_do_not_depend_on_the_order_things_are_written_in():
+    other = with_rule(parts=["period", "rollback", "plan", "scope", "scope"])
+    other["exclude"] = ["last_editor", "requester"]
+
+    assert policy_bytes(other) == policy_bytes(default_body())
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"kind": "ROLE", "role": "RELEASE_MANAGER"}, Group("ROLE", role="RELEASE_MANAGER")),
+        ({"kind": "TEAM", "team": TEAM}, Group("TEAM", team=UUID(TEAM))),
+        ({"kind": "PERSONS", "persons": [TEAM.upper(), TEAM]}, Group("PERSONS", persons=frozenset({UUID(TEAM)}))),
+    ],
+)
+def test_each_kind_of_group_is_read_back(group, expected):
+    assert read(with_rule(group=group)).rules[0].group == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "document"),
+    [
+        ("rules", []),
+        ("rules", "x"),
+        ("rules", {}),
+        ("rules", {"rules": []}),
+        ("rules", {"rules": [{}] * 21}),
+        ("rules.0", {"rules": ["x"]}),
+        ("schema", {**default_body(), "schema": 2}),
+        ("more", {**default_body(), "more": 1}),
+        ("exclude", {**default_body(), "exclude": ["author"]}),
+        ("exclude", {**default_body(), "exclude": "requester"}),
+        ("exclude", {**default_body(), "exclude": ["last_editor"]}),
+        ("promotion", {**default_body(), "promotion": "SOME"}),
+        ("solo", {**default_body(), "solo": "yes"}),
+        ("solo", {**default_body(), "solo": 1}),
+        ("rules.0.key", with_rule(key="Owner")),
+        ("rules.0.key", with_rule(key=None)),
+        ("rules.0.label", with_rule(label="")),
+        ("rules.0.label", with_rule(label=3)),
+        ("rules.0.label", with_rule(label="x" * 81)),
+        ("rules.0.label", with_rule(label="a\x00b")),
+        ("rules.0.label", with_rule(label="a\u202eb")),
+        ("rules.0.needed", with_rule(needed=-1)),
+        ("rules.0.needed", with_rule(needed=True)),
+        ("rules.0.needed", with_rule(needed=21)),
+        ("rules.0.needed", with_rule(needed=1.5)),
+        ("rules.0.stage", with_rule(stage=0)),
+        ("rules.0.meaning", with_rule(meaning="OK")),
+        ("rules.0.meaning", with_rule(meaning=[])),
+        ("rules.0.parts", with_rule(parts=[])),
+        ("rules.0.parts", with_rule(parts=["everything"])),
+        ("rules.0.parts", with_rule(parts="scope")),
+        ("rules.0.more", with_rule(more=1)),
+        ("rules.0.group.kind", with_rule(group={})),
+        ("rules.0.group.kind", with_rule(group="OWNER")),
+        ("rules.0.group.kind", with_rule(group={"kind": ["OWNER"]})),
+        ("rules.0.group.owner", with_rule(group={"kind": "OWNER", "owner": "BOTH"})),
+        ("rules.0.group.role", with_rule(group={"kind": "OWNER", "owner": "ANY", "role": "OPERATOR"})),
+        ("rules.0.group.role", with_rule(group={"kind": "ROLE", "role": "KING"})),
+        ("rules.0.group.team", with_rule(group={"kind": "TEAM", "team": "payments"})),
+        ("rules.0.group.persons", with_rule(group={"kind": "PERSONS", "persons": []})),
+        ("rules.0.group.persons.0", with_rule(group={"kind": "PERSONS", "persons": ["ada"]})),
+        ("rules.1.key", {"rules": [default_body()["rules"][0]] * 2}),
+    ],
+)
+def test_policy_is_refused_on_the_field(field, document):
+    with pytest.raises(BadContent) as refused:
+        policy_bytes(document)
+
+    assert field in refused.value.errors
+
+
+def test_without_the_requester_excluded_solo_is_needed():
+    assert read({**default_body(), "exclude": ["last_editor"], "solo": True}).solo

@@ -1,0 +1,169 @@
+"""Reading: filters, pages by key, and followers that never skip and never read twice."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+
+from apps.audit import followers
+from apps.audit.models import Cursor
+from apps.audit.seal import seal_now
+from apps.audit.stream import StreamFilter, entries_about, entries_about_any, entry_by_id, follow, latest
+from apps.audit.vocabulary import Event
+from apps.core.references import reference
+from tests.conftest import NOW
+from tests.factories.audit import make_actor, make_entries, make_entry
+
+SERVICE, OTHER = reference("service", "1"), reference("service", "2")
+
+
+def test_latest_shows_the_newest_first_and_pages_by_key(db):
+    made = [make_entry(at=NOW + timedelta(seconds=number // 3)) for number in range(10)]  # several share a moment
+    newest = [entry.id for entry in sorted(made, key=lambda entry: (entry.at, entry.id), reverse=True)]
+
+    pages, before = [], None
+    while page := latest(limit=4, before=before):
+        pages.append(len(page))
+        assert [entry.id for entry in page] == newest[sum(pages[:-1]) : sum(pages)]
+        before = page[-1].id
+
+    assert pages == [4, 4, 2]
+
+
+def test_page_after_an_unknown_entry_is_empty(db):
+    make_entry()
+
+    assert latest(limit=5, before=uuid4()) == []
+
+
+def test_latest_asks_two_queries_whatever_it_shows(db, django_assert_num_queries):
+    for _ in range(20):
+        make_entry(details={"reason": "x"})
+
+    with django_assert_num_queries(2):
+        assert len(latest(limit=50)) == 20
+
+
+def test_filters_hold_together(db):
+    by = make_actor()
+    wanted = make_entry(Event.HOLD_PLACED, by=by, refs=[SERVICE], at=NOW)
+    make_entry(Event.HOLD_PLACED, by=by, refs=[OTHER], at=NOW)
+    make_entry(Event.HOLD_LIFTED, by=by, refs=[SERVICE], at=NOW)
+    make_entry(Event.HOLD_PLACED, refs=[SERVICE], at=NOW)
+    make_entry(Event.HOLD_PLACED, by=by, refs=[SERVICE], at=NOW + timedelta(hours=1))
+    make_entry(Event.HOLD_PLACED, by=by, refs=[SERVICE], at=NOW - timedelta(hours=1))
+    about = (SERVICE, reference("person", by.id))
+
+    found = latest(StreamFilter(events=(Event.HOLD_PLACED,), about=about, since=NOW, until=NOW + timedelta(hours=1)), limit=9)
+
+    assert [entry.id for entry in found] == [wanted.id]
+
+
+def test_entries_about_a_thing_hold_every_entry_that_names_it(db):
+    first = make_entry(subject=SERVICE, at=NOW)
+    second = make_entry(refs=[SERVICE], at=NOW + timedelta(seconds=1))
+    make_entry(subject=OTHER)
+
+    assert [entry.id for entry in entries_about(SERVICE, limit=5)] == [second.id, first.id]
+    assert [entry.id for entry in entries_about(SERVICE, limit=5, before=second.id)] == [first.id]
+
+
+def test_entries_about_any_end_before_the_end(db):
+    at_start = make_entry(refs=[SERVICE], at=NOW)
+    inside = make_entry(refs=[OTHER], at=NOW + timedelta(minutes=1))
+    make_entry(refs=[SERVICE], at=NOW + timedelta(minutes=2))
+    make_entry(refs=[SERVICE], at=NOW - timedelta(seconds=1))
+
+    found = entries_about_any([SERVICE, OTHER], since=NOW, until=NOW + timedelta(minutes=2), limit=9)
+
+    assert [entry.id for entry in found] == [inside.id, at_start.id]
+
+
+def test_unknown_entry_is_none(db):
+    assert entry_by_id(uuid4()) is None
+
+
+def test_follow_gives_sealed_entries_once_in_sealed_order(own_database):
+    made = make_entries(5)
+    with transaction.atomic():
+        assert follow("reader", 10) == []
+    seal_now()
+
+    with transaction.atomic():
+        first = follow("reader", 3)
+    with transaction.atomic():
+        second = follow("reader", 3)
+        third = follow("reader", 3)
+
+    assert [entry.position for entry in first + second] == [1, 2, 3, 4, 5]
+    assert [entry.id for entry in first + second] == [entry.id for entry in made]
+    assert all(entry.is_sealed for entry in first)
+    assert third == []
+
+
+def test_follower_that_fails_reads_the_same_again(own_database):
+    make_entries(2)
+    seal_now()
+
+    with transaction.atomic():
+        first = follow("reader", 5)
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        assert follow("reader", 5) == first
+
+
+def test_readers_have_cursors_of_their_own(own_database):
+    make_entries(2)
+    seal_now()
+    with transaction.atomic():
+        follow("one", 5)
+
+    with transaction.atomic():
+        assert len(follow("other", 5)) == 2
+
+
+def test_reader_gets_nothing_while_another_worker_reads(own_database):
+    make_entries(2)
+    seal_now()
+    with transaction.atomic():
+        follow("reader", 1)
+    with own_database.connect() as other:
+        with other.transaction():
+            other.execute("select * from audit_cursor where name = 'reader' for update")
+            with transaction.atomic():
+                assert follow("reader", 5) == []
+
+        with transaction.atomic():
+            assert len(follow("reader", 5)) == 1
+
+
+def test_follow_needs_a_transaction(own_database):
+    with pytest.raises(transaction.TransactionManagementError):
+        follow("reader", 1)
+    assert not connection.in_atomic_block
+    assert Cursor.objects.get().position == 0
+
+
+@pytest.fixture
+def no_followers(monkeypatch):
+    monkeypatch.setattr(followers, "_followers", {})
+
+
+def test_follower_that_raises_is_logged_and_keeps_nobody_waiting(no_followers, caplog):
+    called = []
+    followers.register("broken", lambda: 1 / 0)
+    followers.register("whole", lambda: called.append(1))
+
+    followers.run_followers()
+
+    assert called == [1]
+    assert "The follower broken failed" in caplog.text
+
+
+def test_name_of_a_follower_is_taken_once(no_followers):
+    followers.register("one", print)
+    followers.register("one", print)
+
+    with pytest.raises(ValueError, match="Two followers"):
+        followers.register("one", repr)

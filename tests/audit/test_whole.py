@@ -1,0 +1,60 @@
+"""The whole product's stream: a change walked to its approval by the real actions, then exported and verified."""
+
+import psycopg
+import pytest
+from django.core.management import call_command
+
+from apps.approvals.models import SignOff
+from apps.audit import verifier
+from apps.audit.entries import read_reference
+from apps.audit.export import export_file
+from apps.audit.seal import seal_now
+from apps.audit.sentences import sentence
+from apps.audit.stream import entries_about, latest
+from apps.audit.verifier import DoesNotHold, verify
+from apps.audit.vocabulary import Event
+from apps.changes.states import State
+from tests.factories.approvals import make_change
+
+
+@pytest.fixture
+def approved(own_database):
+    change = make_change(State.APPROVED)
+    seal_now()
+    return change
+
+
+def test_life_of_a_change_is_told_sealed_and_verified_with_its_sign_offs(own_database, approved, capsys):
+    told = [entry.event for entry in entries_about(approved.reference, limit=100)]
+
+    assert {Event.CHANGE_CREATED, Event.CHANGE_SUBMITTED, Event.SIGN_OFF_GIVEN, Event.CHANGE_APPROVED} <= set(told)
+    call_command("verify_audit")
+    said = capsys.readouterr().out
+    assert f"verified to position {len(latest(limit=1000))}, unsealed tail of 0 entries" in said
+    assert f"{SignOff.objects.count()} sign-offs, signatures checked with" in said
+    assert SignOff.objects.count() >= 1
+    assert "columns and places in this database say what the bytes say" in said
+
+
+def test_every_entry_of_that_life_has_a_whole_sentence(own_database, approved):
+    for entry in latest(limit=1000):
+        told = sentence(entry, lambda text: read_reference(text).kind.upper()).text
+
+        assert "{" not in told
+        assert "<b>" in told
+
+
+def test_sign_off_that_somebody_slipped_into_the_table_is_found(own_database, approved):
+    with psycopg.connect(own_database.superuser_url) as connection:
+        connection.execute("alter table approvals_signoff disable trigger all")
+        connection.execute("update approvals_signoff set statement = statement || ' ', statement_hash = repeat('a', 64)")
+
+    with export_file() as file, pytest.raises(DoesNotHold, match="no entry tells of a statement"):
+        verify(file)
+
+
+def test_signed_bytes_are_those_the_verifier_checks(own_database, approved, monkeypatch):
+    monkeypatch.setattr(verifier, "SIGN_OFF_PREFIX", b"something else\n")
+
+    with export_file() as file, pytest.raises(DoesNotHold, match="signature does not belong"):
+        verify(file)

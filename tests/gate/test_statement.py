@@ -1,0 +1,170 @@
+"""The statement's plan and the number of trips: what a growing installation must not change."""
+
+import hashlib
+
+import pytest
+from psycopg import pq, sql
+
+from apps.gate import wire
+from apps.gate.gather import gather
+from apps.gate.rules import Question
+from apps.gate.statement import GATHER
+from tests.factories.approvals import make_change, make_place
+from tests.factories.changes import COMMIT
+from tests.factories.gate import ask, body_for, make_gate_token
+from tests.gate.bulk import analyse, fill
+
+MOST_BUFFERS = 120
+
+
+class Wiretap:
+    """Counts what is sent to the server, by libpq itself."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.sent: list[str] = []
+        original = wire.write
+
+        def write(statement, parameters):
+            self.sent.append(statement.name)
+            return original(statement, parameters)
+
+        monkeypatch.setattr(wire, "write", write)
+        monkeypatch.setattr("apps.gate.recording.write", write)
+
+
+def session():
+    return wire._own_connection()
+
+
+def plan(question: Question) -> dict:
+    """The plan that the gate's own session has kept for the gather, run once with its costs."""
+    values = (question.credential, question.service, question.environment, [*question.identities], None, None, "", "none")
+    arguments = sql.SQL(", ").join(
+        sql.SQL("{}::{}").format(sql.Literal(value), sql.SQL(kind)) for value, kind in zip(values, GATHER.types, strict=True)
+    )
+    statement = sql.SQL("explain (analyze, buffers, format json) execute gate_gather ({})").format(arguments)
+    ((found,),) = session().execute(statement).fetchall()
+    return found[0]
+
+
+def warm_plan(question: Question) -> dict:
+    """The second run: the first one after many writes also reads the indexes' own pages."""
+    plan(question)
+    return plan(question)
+
+
+def nodes(node: dict):
+    yield node
+    for child in node.get("Plans", ()):
+        yield from nodes(child)
+
+
+def seq_scans(found: dict) -> set[str]:
+    return {node["Relation Name"] for node in nodes(found["Plan"]) if node["Node Type"] == "Seq Scan"}
+
+
+@pytest.fixture
+def approved(own_gate):
+    target = make_place()
+    make_change(targets=(target,))
+    _, secret = make_gate_token()
+    credential = hashlib.sha256(secret.encode()).digest()
+    return target, secret, Question(target.service.slug, target.environment.slug, (COMMIT,), credential=credential)
+
+
+@pytest.mark.slow
+def test_plan_made_on_empty_tables_serves_a_hundred_thousand_changes(approved, own_gate):
+    _, _, question = approved
+    before = gather(question).facts  # the plan is made here, on a handful of rows
+    with own_gate.connect(own_gate.owner_url) as owner:
+        fill(owner, changes=100_000)
+
+    unanalysed = warm_plan(question)
+    after = gather(question).facts
+    with own_gate.connect(own_gate.owner_url) as owner:
+        analyse(owner)
+    analysed = warm_plan(question)
+
+    for found in (unanalysed, analysed):
+        assert found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"] <= MOST_BUFFERS
+        assert seq_scans(found) <= {"audit_installation"}
+    assert (after.legs, after.service, after.target) == (before.legs, before.service, before.target)
+
+
+def test_every_statement_is_prepared_and_planned_once(approved):
+    target, secret, _ = approved
+
+    for _ in range(8):
+        assert ask(secret, body_for(target, COMMIT)).status_code == 201
+
+    counted = session().execute("select name, generic_plans, custom_plans from pg_prepared_statements").fetchall()
+    assert {name: (generic >= 8, custom) for name, generic, custom in counted if name.startswith("gate_")} == {
+        "gate_gather": (True, 0),
+        "gate_answer": (True, 0),
+    }
+
+
+@pytest.mark.parametrize("changes", [10, 10_000])
+def test_an_evaluation_is_two_statements_whatever_there_is(approved, own_gate, changes, monkeypatch, tmp_path):
+    target, secret, _ = approved
+    with own_gate.connect(own_gate.owner_url) as owner:
+        fill(owner, changes=changes, services=20, people=20, rules=20)
+    ask(secret, body_for(target, COMMIT))  # prepares
+    tap = Wiretap(monkeypatch)
+
+    with (tmp_path / "trace").open("w+b") as trace:
+        session().pgconn.trace(trace.fileno())
+        session().pgconn.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS)
+        body = ask(secret, body_for(target, COMMIT)).json()
+        session().pgconn.untrace()
+        trace.seek(0)
+        sent = [line.split(b"\t")[2] for line in trace if line.startswith(b"F\t")]
+
+    assert body["verdict"] == "ALLOW"
+    assert tap.sent == ["gate_gather", "gate_answer"]
+    assert (sent.count(b"Bind"), sent.count(b"Execute"), sent.count(b"Parse"), sent.count(b"Query")) == (2, 2, 0, 0)
+
+
+def test_planner_settings_stay_with_the_gate(approved):
+    _, _, question = approved
+    gather(question)
+
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("show enable_seqscan")
+        assert cursor.fetchone() == ("on",)
+    assert session().execute("show enable_seqscan").fetchone() == ("off",)
+    assert session().execute("show plan_cache_mode").fetchone() == ("force_generic_plan",)
+
+
+def test_lost_connection_is_made_again_for_reading(approved, own_gate):
+    _, _, question = approved
+    gather(question)
+    pid = session().info.backend_pid
+    with own_gate.connect(own_gate.superuser_url) as admin:
+        admin.execute("select pg_terminate_backend(%s)", [pid])
+
+    assert gather(question).facts.service is not None
+    assert session().info.backend_pid != pid
+
+
+def test_facts_are_the_same_inside_a_transaction_and_outside(approved):
+    _, _, question = approved
+    from django.db import transaction
+
+    outside = gather(question, now=gather(question).facts.now).facts
+    with transaction.atomic():
+        inside = gather(question, now=outside.now).facts
+
+    assert inside == outside
+
+
+def test_record_of_an_allow_is_on_disk_before_it_is_spoken(approved, own_gate):
+    target, secret, _ = approved
+    with own_gate.connect(own_gate.superuser_url) as admin:
+        before = admin.execute("select pg_current_wal_insert_lsn()").fetchone()[0]
+        assert ask(secret, body_for(target, COMMIT)).json()["verdict"] == "ALLOW"
+        flushed = admin.execute("select pg_current_wal_flush_lsn() > %s::pg_lsn", [before]).fetchone()
+
+    assert flushed == (True,)

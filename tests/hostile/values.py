@@ -1,0 +1,103 @@
+"""What a hostile sender puts into a field, and what a polite one would."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from tests.factories.accounts import PASSWORD
+from tests.factories.changes import OTHER_COMMIT
+from tests.world.pages import Control
+
+MEGABYTE = 1_048_576
+UNKNOWN = str(UUID(int=0xDEADBEEF))
+NUMBERS, MOMENTS = ("number",), ("datetime-local", "date")
+WORDS = ("text", "textarea", "email", "password", "search", "hidden", "url")
+
+# What people would write into a field that the page shows empty, by its name.
+POLITE = {
+    "name": "Ferries",
+    "slug": "ferries",
+    "email": "ferry@example.org",
+    "login": "author@example.org",
+    "password": PASSWORD,
+    "oldpassword": PASSWORD,
+    "password1": "another correct horse staple",
+    "password2": "another correct horse staple",
+    "title": "Offer the return ferry first",
+    "reason": "Visitors give up when the ferry is full.",
+    "text": "Looked at the log.",
+    "review": "All well.",
+    "label": "3.18.2",
+    "commit": OTHER_COMMIT.removeprefix("git:"),
+    "identities": OTHER_COMMIT,
+    "starts_at": "2031-03-01T10:00",
+    "ends_at": "2031-03-01T12:00",
+    "value": "ferry@ferries.example",
+    "rank": "77",
+    "days": "30",
+    "plan-0-what": "Roll out to all hosts",
+    "trigger": "Turnstiles stay shut",
+    "rollback_reason": "It is the first deployment.",
+    "rollback-0-what": "Deploy a corrected version",
+    "expect": "",
+}
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """One kind of value: for which controls, and whether taking it is a mistake."""
+
+    name: str
+    value: Callable[[Control], str | bytes | None]
+    fits: Callable[[Control], bool]
+    is_never_taken: Callable[[Control], bool] = lambda control: True
+
+
+def _is_words(control: Control) -> bool:
+    return control.kind in WORDS
+
+
+def _everything(control: Control) -> bool:
+    return True
+
+
+def _may(control: Control) -> bool:
+    return False
+
+
+def _is_checkbox(control: Control) -> bool:
+    return control.kind == "checkbox" and not control.is_choice
+
+
+MEGABYTES = Hostile("a megabyte", lambda control: "x" * MEGABYTE, _everything, lambda control: not _is_checkbox(control))
+KINDS = (
+    Hostile("left out", lambda control: None, _everything, lambda control: control.is_required and control.kind != "checkbox"),
+    Hostile("empty", lambda control: "", _everything, lambda control: control.is_required and not _is_checkbox(control)),
+    MEGABYTES,
+    Hostile("one too many", lambda control: "x" * ((control.longest or 0) + 1), lambda control: bool(control.longest)),
+    Hostile("NUL", lambda control: "a\x00b", _everything, lambda control: not _is_checkbox(control)),
+    Hostile("control characters", lambda control: "a\x1b[31mb\x07", _everything, lambda control: not _is_checkbox(control)),
+    Hostile("turned writing", lambda control: "a\u202egpj.exe\u2066", _everything, lambda control: not (_is_words(control) or _is_checkbox(control))),
+    Hostile("no UTF-8", lambda control: b"a\xed\xa0\x80b\xff", _everything, lambda control: not (_is_words(control) or _is_checkbox(control))),
+    Hostile("unknown", lambda control: UNKNOWN, lambda control: control.is_choice),
+    Hostile("no number", lambda control: "ten", lambda control: control.kind in NUMBERS),
+    Hostile("a long number", lambda control: "9" * 40, lambda control: control.kind in NUMBERS),
+    Hostile("the last moment", lambda control: "9999-12-31T23:59", lambda control: control.kind in MOMENTS, _may),
+    Hostile("the first moment", lambda control: "0001-01-01T00:00", lambda control: control.kind in MOMENTS, _may),
+    Hostile("no moment", lambda control: "2026-02-31T25:61", lambda control: control.kind in MOMENTS),
+)
+
+
+def polite(control: Control) -> str:
+    """The value the page shows, or one that people would write."""
+    if control.value or control.name not in POLITE and not control.is_choice:
+        return control.value
+    offered = [option for option in control.options if option]
+    return offered[0] if control.is_choice and offered else POLITE.get(control.name, "")
+
+
+def worth_trying(controls: dict[str, Control]) -> Iterator[Control]:
+    """Every control but the token of the form and the later rows of a table, which are read as the first."""
+    for control in controls.values():
+        if control.name != "csrfmiddlewaretoken" and not any(f"-{row}-" in control.name for row in range(1, 10)):
+            yield control

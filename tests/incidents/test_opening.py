@@ -1,0 +1,153 @@
+"""The follower: opens by itself, once; says that users are well again; never misses and never repeats."""
+
+import time
+
+import pytest
+from django.db import transaction
+
+from apps.accounts.roles import Role
+from apps.audit.followers import run_followers
+from apps.audit.record import record
+from apps.audit.seal import seal_now
+from apps.audit.stream import entries_about, entry_by_id
+from apps.audit.vocabulary import Event
+from apps.deployments.actions import roll_back_deployment
+from apps.deployments.models import Deployment
+from apps.deployments.states import State as DeploymentState
+from apps.incidents.beat import follow_stream as follow_by_clock
+from apps.incidents.models import Incident
+from apps.incidents.opening import follow_stream, react
+from apps.incidents.states import State
+from apps.schedule.models import Hold
+from tests.factories.accounts import make_person
+from tests.factories.deployments import FAILS_SWITCHED, FAKE, make_deployment, make_order, make_site, step
+from tests.factories.incidents import make_incident
+
+
+@pytest.fixture(autouse=True)
+def fresh_driver():
+    FAKE.reset()
+
+
+def bad_deployment(target=None) -> Deployment:
+    order = step(make_order(target or make_site()))
+    FAKE.answers.append(FAILS_SWITCHED)
+    return step(order)
+
+
+def way_back_of(order: Deployment) -> Deployment:
+    return Deployment.objects.get(undoes=order)
+
+
+def follow() -> None:
+    seal_now()
+    run_followers()
+
+
+def test_an_automatic_way_back_opens_an_incident_within_two_seconds_and_recovers_it(own_database):
+    order = bad_deployment()
+    began = time.monotonic()
+    follow()
+    assert time.monotonic() - began < 2
+
+    incident = Incident.objects.get()
+    assert incident.state == State.OPEN
+    assert incident.started_at == order.switched_at
+    assert "3.18.1" in incident.title
+    assert not Hold.objects.filter(source="INCIDENT").exists()
+
+    back = step(step(way_back_of(order)))
+    follow()
+
+    incident.refresh_from_db()
+    assert (incident.state, incident.recovered_at) == (State.RECOVERED, back.read_back_at)
+
+
+def test_following_twice_opens_once(own_database):
+    order = bad_deployment()
+    follow()
+    (entry,) = [entry for entry in entries_about(order.reference, limit=20) if entry.event is Event.ROLLBACK_ORDERED]
+
+    with transaction.atomic():
+        react(entry)
+    follow_stream()
+    follow_by_clock()
+
+    assert Incident.objects.count() == 1
+
+
+def test_the_cursor_and_what_was_done_stand_or_fall_together(own_database, monkeypatch):
+    bad_deployment()
+    seal_now()
+    monkeypatch.setattr("apps.incidents.opening.begin_incident", lambda *args, **kwargs: 1 / 0)
+    run_followers()
+    assert not Incident.objects.exists()
+    monkeypatch.undo()
+
+    run_followers()
+
+    assert Incident.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_deployment_that_needs_a_person_opens_an_incident_and_a_hold():
+    order = make_deployment(DeploymentState.NEEDS_HUMAN)
+    entry = entries_about(order.reference, limit=1)[0]
+    assert entry.event is Event.DEPLOYMENT_NEEDS_HUMAN
+
+    react(entry)
+
+    incident = Incident.objects.get()
+    assert incident.title.startswith(f"{order.ref} of")
+    assert Hold.objects.get(source="INCIDENT").source_ref == str(incident.reference)
+
+
+@pytest.mark.django_db
+def test_a_way_back_that_a_person_ordered_opens_none():
+    order = make_deployment()
+    roll_back_deployment(order.pk, by=make_person(Role.OPERATOR).actor, reason="The map is empty.")
+
+    for entry in entries_about(order.reference, limit=50):
+        react(entry)
+
+    assert not Incident.objects.exists()
+
+
+@pytest.mark.django_db
+def test_one_that_stands_is_not_doubled_and_one_that_recovered_opens_again():
+    target = make_site()
+    incident = make_incident(State.RECOVERED, target=target)
+    Hold.objects.all().update(lifted_at="2026-01-01T00:00Z", lifted_by="SYSTEM:test")
+    order = bad_deployment(target)
+    (entry,) = [entry for entry in entries_about(order.reference, limit=50) if entry.event is Event.ROLLBACK_ORDERED]
+
+    react(entry)
+    react(entry)
+
+    incident.refresh_from_db()
+    assert Incident.objects.count() == 1
+    assert incident.state == State.OPEN
+
+
+@pytest.mark.django_db
+def test_an_ordinary_success_says_nothing():
+    order = make_deployment()
+    incident = make_incident(target=order.target)
+
+    for entry in entries_about(order.reference, limit=50):
+        react(entry)
+
+    incident.refresh_from_db()
+    assert incident.state == State.OPEN
+
+
+@pytest.mark.django_db
+def test_other_events_are_passed_over():
+    order = make_deployment()
+    entry_id = record(Event.CHANGE_COMMENTED, subject=order, by=make_person().actor, at=order.ordered_at)
+    entry = entry_by_id(entry_id)
+    assert entry is not None
+
+    react(entry)
+
+    assert not Incident.objects.exists()

@@ -1,0 +1,170 @@
+"""A whole installation: changes, deployments and incidents in every state, walls, a restricted service, and everybody who may act."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.urls import reverse
+
+from apps.accounts.actions import issue_personal_token
+from apps.accounts.models import Person
+from apps.accounts.roles import Role
+from apps.catalog.models import Target
+from apps.changes.access import changes_for
+from apps.changes.models import Change
+from apps.changes.states import State
+from apps.deployments.models import Deployment
+from apps.deployments.states import State as DeploymentState
+from apps.incidents.actions import note_on_timeline, open_incident, recover_incident, resolve_incident
+from apps.incidents.models import Incident
+from apps.incidents.states import State as IncidentState
+from apps.schedule.facts import scope_of
+from apps.schedule.models import RuleKind
+from tests.factories.accounts import IdentityFactory, MembershipFactory, PersonFactory, TeamFactory, make_person
+from tests.factories.approvals import approve, make_change, make_place
+from tests.factories.catalog import make_service
+from tests.factories.deployments import FAKE, make_deployment, make_order, make_site
+from tests.factories.schedule import CalendarRuleFactory, HoldFactory, SlotFactory
+
+ROLES = {role.value.lower(): role for role in Role}
+PEOPLE = ("chief", "author", "owner", "insider", "nobody", *ROLES)
+DAY = timedelta(days=1)
+SHOWN = ("chief", "administrator", "Gone", "Newcomer")
+
+
+@dataclass(frozen=True)
+class Restricted:
+    """One of everything about a service that only its team, its owners and auditors see."""
+
+    target: Target
+    change: Change
+    deployment: Deployment
+    incident: Incident
+
+
+@dataclass(frozen=True)
+class Town:
+    """Who is there, and what some may not see."""
+
+    people: dict[str, Person]
+    drafts: dict[str, Change]
+    restricted: Restricted
+
+    @property
+    def seen(self) -> list[str]:
+        """The page of one of everything in each of its states."""
+        found = [reverse("home:change", args=[change.ref]) for change in changes_for(self.people["chief"]).order_by("pk")]
+        found += [reverse("home:change", args=[change.ref]) for change in self.drafts.values()]
+        found += [reverse("deployments:deployment", args=[one.pk]) for one in Deployment.objects.exclude(pk=self.restricted.deployment.pk)]
+        found += [reverse("incidents:incident", args=[one.pk]) for one in Incident.objects.exclude(pk=self.restricted.incident.pk)]
+        return found + [reverse("accounts:person", args=[one.public_id]) for one in Person.objects.filter(name__in=SHOWN)]
+
+
+def make_town() -> Town:
+    """Build it, by the real verbs wherever a rule matters."""
+    FAKE.reset()
+    now = datetime.now(UTC)
+    people = _people()
+    author, owner, chief = people["author"], people["owner"], people["chief"]
+    changes = {state: make_change(state, targets=(make_place(business=owner),), requester=author) for state in State}
+    drafts = {"author": changes[State.DRAFT], "chief": make_change(State.DRAFT, targets=(make_place(),), requester=chief)}
+    make_change(State.IN_REVIEW, targets=(make_place(business=chief),), requester=author)
+    for signer in (chief, owner):
+        approve(make_change(State.IN_REVIEW, targets=_two_places(signer), requester=author), signer)
+    for state in DeploymentState:
+        make_deployment(state, target=make_site(), requester=author)
+    for state in IncidentState:
+        _incident(state, make_site(), by=people["operator"])
+    _walls(changes[State.APPROVED], now)
+    return Town(people, drafts, _restricted(people["insider"]))
+
+
+def _people() -> dict[str, Person]:
+    roles = {name: (role,) for name, role in ROLES.items()} | {"chief": tuple(Role), "author": (Role.REQUESTER,)}
+    people = {name: make_person(*roles.get(name, ()), name=name, email=f"{name}@example.org") for name in PEOPLE}
+    team = TeamFactory(slug="hall", name="Hall")
+    for person in people.values():
+        MembershipFactory(person=person, team=team)
+        issue_personal_token(name="laptop", days=30, by=person.actor)
+    PersonFactory(name="Gone", is_active=False)
+    IdentityFactory(person=PersonFactory(name="Newcomer"))
+    TeamFactory(slug="empty", name="Empty")
+    return people
+
+
+def _two_places(signer: Person) -> tuple[Target, ...]:
+    """One sign-off does not do: the other place has another owner."""
+    return make_place(business=signer), make_place(business=make_person())
+
+
+def _incident(state: IncidentState, target: Target, *, by: Person) -> Incident:
+    incident = open_incident(target.pk, title="Turnstiles stay shut", by=by.actor)
+    note_on_timeline(incident.pk, text="Looked at the log.", by=by.actor)
+    if state is IncidentState.RECOVERED:
+        recover_incident(incident.pk, by=by.actor)
+    if state is IncidentState.RESOLVED:
+        resolve_incident(incident.pk, reason="It was a cable.", by=by.actor)
+    return incident
+
+
+def _walls(change: Change, now: datetime) -> None:
+    """Walls around a service of their own, so that nothing else is stopped by them."""
+    scope = scope_of(make_service()).number
+    for kind in RuleKind:
+        CalendarRuleFactory(kind=kind, scope=scope, starts_at=now - DAY, ends_at=now + DAY)
+    HoldFactory(scope=scope)
+    SlotFactory(leg=change.legs.get(is_current=True), starts_at=now + DAY, ends_at=now + 2 * DAY)
+
+
+def _restricted(insider: Person) -> Restricted:
+    team = TeamFactory(slug="vault", name="Vault")
+    MembershipFactory(team=team, person=insider)
+    target = make_site()
+    target.service.team, target.service.is_restricted = team, True
+    target.service.save()
+    requester = make_person(Role.REQUESTER, team=team)
+    deployment = make_order(target, by=make_person(Role.OPERATOR, team=team), requester=requester)
+    assert deployment.leg is not None
+    return Restricted(target, deployment.leg.change, deployment, _incident(IncidentState.OPEN, target, by=insider))
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Let something happen and undo it. A bare savepoint, so that verbs still find no transaction but the test's around them."""
+    point = transaction.savepoint()
+    try:
+        yield
+    finally:
+        cache.clear()  # where attempts are counted
+        connection.needs_rollback = False
+        transaction.savepoint_rollback(point)
+
+
+@contextmanager
+def standing_town() -> Iterator[Town]:
+    """The town inside a transaction that is rolled back at the end, for all tests of a module."""
+    around = transaction.atomic()
+    around._from_testcase = True  # type: ignore[attr-defined]  # as Django's own test case does: verbs may be durable inside
+    with around:
+        try:
+            yield make_town()
+        finally:
+            transaction.set_rollback(True)
+
+
+TABLES = """select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
+  and has_table_privilege(oid, 'select') and relname <> 'django_session' order by relname"""
+
+
+def fingerprint() -> dict[str, tuple[int, int]]:
+    """Rows and their writers, by table: whatever is inserted, updated or deleted below a savepoint changes it."""
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        tables = [name for (name,) in cursor.fetchall()]
+        cursor.execute(
+            " union all ".join(f"select '{name}', count(*), coalesce(sum(xmin::text::bigint), 0) from \"{name}\"" for name in tables)
+        )
+        return {name: (count, int(writers)) for name, count, writers in cursor.fetchall()}
