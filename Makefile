@@ -41,7 +41,7 @@ check: .venv/.ready-tests ## format, lint, types, import contracts, templates, d
 	@$(BIN)/deptry .
 	@$(BIN)/typos
 	@$(BIN)/python manage.py check --fail-level WARNING
-	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file var/openapi.yaml && diff -u docs/openapi.yaml var/openapi.yaml
 	@echo "All checks hold."
 

@@ -35,7 +35,7 @@ def rows(server: PrivatePostgres, *, database_name: str, rounds: int) -> Iterato
     requests = {"bare": [get("/bare")], "durable": [get("/durable")], "gate": questions()}
     for threads in (1, 4):
         with serving(threads) as (port, web):
-            watched = [web, server.pid]
+            watched = [web, int((server.place.data / "postmaster.pid").read_text().split()[0])]
 
             def measured(name: str, port: int = port, watched: list[int] = watched) -> Measured:
                 return load(port, requests[name], connections=CONNECTIONS, seconds=SECONDS, watched=watched)

@@ -16,24 +16,23 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"visibility_timeout": 60},
+    # A sender asks a broker that is away once, not for six seconds: whatever it wanted to wake is found by the sweeper.
+    broker_transport_options={"visibility_timeout": 60, "max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
     timezone="UTC",
-    # A tick that was not taken in time is worth nothing: the next one does its work.
+    # Nobody may steer workers through the broker: whoever reaches it could stop them all.
+    worker_enable_remote_control=False,
+    # A tick that was not taken in time is worth nothing: the next one does its work. The worker's own clock decides,
+    # and one that runs ahead must not drop them all: thirty seconds are more than machines in order differ.
     beat_schedule={
         "seal": {
             "task": "apps.audit.beat.seal_stream",
             "schedule": 1.0,
-            "options": {"expires": 5},
+            "options": {"expires": 30},
         },
         "sweep-deployments": {
             "task": "apps.deployments.beat.sweep_deployments",
             "schedule": 1.0,
-            "options": {"expires": 5},
-        },
-        "follow-stream": {
-            "task": "apps.incidents.beat.follow_stream",
-            "schedule": 1.0,
-            "options": {"expires": 5},
+            "options": {"expires": 30},
         },
         "expire-changes": {
             "task": "apps.approvals.beat.expire_changes",

@@ -4,6 +4,8 @@ Settings only: nothing here knows Django."""
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -50,13 +52,21 @@ def kept_secret(name: str, path: Path) -> str:
     """Return the secret NAME, else the one kept in `path`, made at the first call (0600)."""
     if value := env_str(name):
         return value
+    if not path.exists():
+        _keep(path, secrets.token_urlsafe(50))
+    return path.read_text().strip()
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write beside, then link: a crash leaves no empty file, and of two processes that start together one wins."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
-        # O_EXCL: of two processes that start together, one writes and the other reads.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_urlsafe(50)
-        file.write(secret)
-    return secret
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # the other one's is read
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()

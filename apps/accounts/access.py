@@ -26,12 +26,6 @@ def has_role(person: Person, role: Role, team: Team | None = None) -> bool:
     return standing_grants().filter(where, person=person, role=role).exists()
 
 
-def has_any_role(person: Person, roles: Iterable[Role], team: Team | None = None) -> bool:
-    """Whether a person who can act has one of the roles, for everything or for this team's services."""
-    where = Q(team__isnull=True) | Q(team=team) if team is not None else Q(team__isnull=True)
-    return standing_grants().filter(where, person=person, role__in=[*roles]).exists()
-
-
 def actor_of(request: HttpRequest) -> Actor:
     """Who acts in this request: the person signed in, or the person whose token it carries."""
     proved = getattr(request, "auth", None)

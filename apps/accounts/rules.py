@@ -94,14 +94,18 @@ def why_not_invite_person(asker: Asker, subject: Subject, *, has_signed_in: bool
 
 
 def why_not_merge_persons(asker: Asker, keep: Subject, gone_one: Subject) -> Refusal | None:
-    """Two different persons become one; the one that stays must be able to act."""
+    """Two different persons become one; the one that stays must be able to act.
+
+    Nobody merges themselves: what either of the two holds would become theirs, and nothing would say they gave it to themselves."""
     if refusal := why_not_administer(asker):
         return refusal
     if keep.id == gone_one.id:
         return not_now("same_person", f"{keep.name} cannot be merged into the same person.", "Choose two different people.")
-    if refusal := gone(keep) or gone(gone_one):
+    if refusal := gone(keep) or gone(gone_one) or absent(keep):
         return refusal
-    return absent(keep)
+    if asker.id in {keep.id, gone_one.id}:
+        return not_allowed("merges_oneself", "You cannot merge yourself with somebody.", "Another administrator does it.")
+    return None
 
 
 def why_not_change_identity(asker: Asker, subject: Subject) -> Refusal | None:

@@ -102,7 +102,9 @@ class SignOff(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["revision", "person"], condition=Q(withdrawn_at__isnull=True), name="one_standing_sign_off"),
+            models.UniqueConstraint(
+                fields=["revision", "person", "meaning"], condition=Q(withdrawn_at__isnull=True), name="one_standing_sign_off"
+            ),
             models.CheckConstraint(condition=Q(is_solo=True) | ~Q(person=models.F("requester")), name="no_self_approval"),
             models.CheckConstraint(
                 condition=Q(withdrawn_at__isnull=True, withdrawn_by="") | (Q(withdrawn_at__isnull=False) & ~Q(withdrawn_by="")),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from apps.accounts.roles import Role
 from apps.approvals.rules import Group, PolicyFacts, RuleFacts
-from apps.core.canonical import canonical_bytes, canonical_text
+from apps.core.canonical import UnknownSchema, canonical_bytes, canonical_text
 from apps.core.refusals import BadContent
 from apps.core.texts import why_not_line
 
@@ -60,8 +60,10 @@ def policy_bytes(document: object) -> bytes:
 
 
 def read_policy(body: bytes, *, policy_id: UUID, name: str, number: int, digest: str) -> PolicyFacts:
-    """Read stored bytes as frozen facts; they were checked when they were written."""
+    """Read stored bytes as frozen facts; they were checked when they were written. Raises UnknownSchema."""
     document = json.loads(bytes(body))
+    if document["schema"] != SCHEMA:
+        raise UnknownSchema(f"Schema {document['schema']!r} of a policy is not known here; {SCHEMA} is the newest.")
     return PolicyFacts(
         id=policy_id,
         name=name,

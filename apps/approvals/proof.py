@@ -9,6 +9,7 @@ from uuid import UUID
 from apps.approvals.models import SignOff
 from apps.approvals.statement import NotAStatement, Statement, read_statement, signed_message
 from apps.audit.keys import public_key
+from apps.changes.content import revision_digest
 from apps.core.canonical import digest, utc_seconds
 from apps.core.signing import ALG, key_id, verifies
 
@@ -19,13 +20,17 @@ _keys: dict[str, bytes] = {}  # by key id, which is a hash of the key itself: an
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a row says beside its statement; everything in it must be in the statement too."""
+    """What a row says beside its statement; everything in it must be in the statement too.
+
+    `revision_digest` is made anew from what the revision is bound to, never taken from its column: another kind, requester
+    or author than the one that was signed makes another digest."""
 
     statement: bytes
     statement_hash: str
     signature: bytes
     key_id: str
     alg: str
+    installation: UUID
     change_id: UUID
     revision: int
     revision_digest: str
@@ -36,17 +41,18 @@ class Claim:
     given_at: datetime
 
 
-def claim_of(sign_off: SignOff) -> Claim:
-    """The claim of a stored row; change, revision and person are read with it."""
+def claim_of(sign_off: SignOff, *, installation: UUID) -> Claim:
+    """The claim of a stored row; change with its requester, revision with its author, and person are read with it."""
     return Claim(
         statement=bytes(sign_off.statement),
         statement_hash=sign_off.statement_hash,
         signature=bytes(sign_off.signature),
         key_id=sign_off.key_id,
         alg=sign_off.alg,
+        installation=installation,
         change_id=sign_off.change.public_id,
         revision=sign_off.revision.number,
-        revision_digest=sign_off.revision.digest,
+        revision_digest=revision_digest(sign_off.revision.bound, part_digests=sign_off.revision.part_digests),
         person_id=sign_off.person.public_id,
         decision=sign_off.decision,
         meaning=sign_off.meaning,
@@ -69,6 +75,7 @@ def proved_statement(claim: Claim) -> Statement | None:
     if statement is None:
         return None
     said = (
+        statement.installation,
         statement.change,
         statement.revision,
         statement.revision_digest,
@@ -79,6 +86,7 @@ def proved_statement(claim: Claim) -> Statement | None:
         utc_seconds(statement.at),
     )
     written = (
+        str(claim.installation),
         str(claim.change_id),
         claim.revision,
         claim.revision_digest,
@@ -97,6 +105,12 @@ def stated(data: bytes) -> Statement | None:
         return read_statement(data)
     except NotAStatement:
         return None
+
+
+def forget() -> None:
+    """Verify everything again from now on. At the start of a deployment nothing is taken from memory."""
+    _proved.cache_clear()
+    _keys.clear()
 
 
 @lru_cache(maxsize=REMEMBERED)

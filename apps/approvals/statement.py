@@ -1,13 +1,12 @@
 """Statement v1: the exact bytes a person signs off. Written once and stored; never made again to verify. Pure."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from apps.core.canonical import NotCanonical, canonical_bytes
+from apps.core.canonical import NotCanonical, canonical_bytes, read_canonical
 
 SCHEMA = 1
 TYPE = "changecontrol/sign-off/v1"
@@ -15,7 +14,7 @@ PREFIX = TYPE.encode() + b"\n"  # keeps a statement's signature from being taken
 MEMBERS = frozenset(
     {
         "schema", "type", "installation", "change", "ref", "revision", "covers", "rules", "policies", "settings",
-        "decision", "meaning", "reason", "person", "at", "nonce",
+        "decision", "meaning", "reason", "person", "by", "at", "nonce",
     }
 )  # fmt: skip
 
@@ -26,10 +25,11 @@ class NotAStatement(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class StatedRule:
-    """One rule the person spoke for: whose policy, which rule, in which group, meaning what."""
+    """One rule the person spoke for: whose policy, which rule, for which target, in which group, meaning what."""
 
     policy: str
     rule: str
+    target: str
     group: str
     meaning: str
 
@@ -52,8 +52,14 @@ class Statement:
     reason: str
     person_id: UUID
     person_name: str
+    by: Mapping[str, str]
     at: datetime
     nonce: str
+
+    @property
+    def groups(self) -> frozenset[tuple[str, str]]:
+        """The groups it speaks for, each with its target: what the rules count by."""
+        return frozenset((one.group, one.target) for one in self.rules)
 
 
 def statement_bytes(statement: Statement) -> bytes:
@@ -67,15 +73,14 @@ def statement_bytes(statement: Statement) -> bytes:
             "ref": statement.ref,
             "revision": {"number": statement.revision, "digest": statement.revision_digest},
             "covers": statement.covers,
-            "rules": [
-                {"policy": one.policy, "rule": one.rule, "group": one.group, "meaning": one.meaning} for one in sorted(set(statement.rules))
-            ],
+            "rules": [asdict(one) for one in sorted(set(statement.rules))],
             "policies": [{"policy": policy, "digest": digest} for policy, digest in sorted(statement.policies.items())],
             "settings": statement.settings,
             "decision": statement.decision,
             "meaning": statement.meaning,
             "reason": statement.reason,
             "person": {"id": statement.person_id, "name": statement.person_name},
+            "by": statement.by,
             "at": statement.at,
             "nonce": statement.nonce,
         }
@@ -90,8 +95,8 @@ def signed_message(data: bytes) -> bytes:
 def read_statement(data: bytes) -> Statement:
     """Read a statement back; raises NotAStatement for anything that is not exactly one."""
     try:
-        body: dict[str, Any] = json.loads(data)
-        if set(body) != MEMBERS or (body["schema"], body["type"]) != (SCHEMA, TYPE) or canonical_bytes(body) != data:
+        body: dict[str, Any] = read_canonical(data)
+        if set(body) != MEMBERS or (body["schema"], body["type"]) != (SCHEMA, TYPE):
             raise NotAStatement("The members or the type are not those of statement v1.")
         return Statement(
             installation=body["installation"],
@@ -100,7 +105,7 @@ def read_statement(data: bytes) -> Statement:
             revision=body["revision"]["number"],
             revision_digest=body["revision"]["digest"],
             covers=dict(body["covers"]),
-            rules=tuple(StatedRule(one["policy"], one["rule"], one["group"], one["meaning"]) for one in body["rules"]),
+            rules=tuple(StatedRule(**one) for one in body["rules"]),
             policies={one["policy"]: one["digest"] for one in body["policies"]},
             settings=dict(body["settings"]),
             decision=body["decision"],
@@ -108,6 +113,7 @@ def read_statement(data: bytes) -> Statement:
             reason=body["reason"],
             person_id=UUID(body["person"]["id"]),
             person_name=body["person"]["name"],
+            by=dict(body["by"]),
             at=datetime.fromisoformat(body["at"]),
             nonce=body["nonce"],
         )

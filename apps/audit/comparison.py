@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from apps.audit.entries import read_entry
+from apps.audit.entries import NotAnEntry, read_entry
 from apps.audit.models import Entry
 
 CHUNK = 2_000
@@ -40,7 +40,7 @@ def differences() -> Iterator[str]:
 def _differing_column(entry_id: UUID, event: str, at: datetime, subject: str, refs: list[str], body: bytes | memoryview) -> str | None:
     try:
         entry = read_entry(bytes(body), texts={}, position=None)
-    except (ValueError, KeyError, TypeError):
+    except NotAnEntry:
         return "body"
     said = {"id": entry.id, "event": entry.event, "at": entry.at, "subject": str(entry.subject), "refs": [str(name) for name in entry.refs]}
     stored = {"id": entry_id, "event": event, "at": at, "subject": subject, "refs": refs}

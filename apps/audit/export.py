@@ -57,8 +57,8 @@ def write_export(out: IO[bytes]) -> None:
 
 def _lines() -> Iterator[bytes]:
     yield _line("header", format=FORMAT, installation=installation_id(), exported_at=database_now(), kinds=sorted(_exporters))
-    for key in PublicKey.objects.order_by("key_id"):
-        yield _line("key", key_id=key.key_id, alg=key.alg, public=key.public)
+    for key in PublicKey.objects.order_by("listed_at", "key_id", "signature"):
+        yield _line("key", key_id=key.key_id, alg=key.alg, public=key.public, endorsement=key.endorsement, signature=key.signature)
     for seal in Seal.objects.order_by("number").iterator(chunk_size=1):
         yield _line(
             "seal",

@@ -1,31 +1,65 @@
-"""The public keys of this installation and its own id. A key is listed in the stream before anything is signed with it."""
+"""The public keys of this installation and its own id. A key is listed in the stream before anything is signed with it.
+
+Listed is not trusted: whoever may write to the database may list a key. Trusted is what the host says, by the key file
+and by the setting ACCEPTED_KEYS; the endorsement tells the verifier what the host said."""
 
 from datetime import datetime
 from uuid import UUID
+
+from django.conf import settings
 
 from apps.audit.models import Installation, PublicKey
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.core.actors import Actor
+from apps.core.canonical import canonical_bytes
 from apps.core.references import reference
-from apps.core.signing import ALG, SigningKey, base64_text
+from apps.core.signing import ALG, SigningKey, base64_text, signing_key
+from apps.core.signing import key_id as id_of
+
+TYPE = "changecontrol/key-endorsement/v1"
+PREFIX = TYPE.encode() + b"\n"  # keeps an endorsement's signature from being taken for another document's
 
 
-def list_key(signing_key: SigningKey, *, by: Actor, at: datetime) -> None:
-    """List a public key, once; called in the transaction that signs with it. A rotated key is one more key."""
+def list_key(key: SigningKey, *, by: Actor, at: datetime) -> None:
+    """List a public key with the earlier keys it accepts, once; called in the transaction that signs with it."""
+    accepts = sorted(settings.ACCEPTED_KEYS - {key.id})
+    endorsement = endorsement_bytes(key, accepts=accepts)
+    signature = key.sign(PREFIX + endorsement).value
     _, is_new = PublicKey.objects.get_or_create(
-        key_id=signing_key.id,
-        defaults={"alg": ALG, "public": signing_key.public, "listed_at": at},
+        key_id=key.id,
+        signature=signature,
+        defaults={"alg": ALG, "public": key.public, "endorsement": endorsement, "listed_at": at},
     )
     if is_new:
-        data = {"key_id": signing_key.id, "alg": ALG, "public": base64_text(signing_key.public)}
-        record(Event.KEY_LISTED, subject=reference("key", signing_key.id), by=by, at=at, data=data)
+        data = {
+            "key_id": key.id,
+            "alg": ALG,
+            "public": base64_text(key.public),
+            "accepts": accepts,
+            "endorsement": base64_text(endorsement),
+            "signature": base64_text(signature),
+        }
+        record(Event.KEY_LISTED, subject=reference("key", key.id), by=by, at=at, data=data)
+
+
+def endorsement_bytes(key: SigningKey, *, accepts: list[str]) -> bytes:
+    """What a key signs about itself: whose it is, and which earlier keys it stands for."""
+    said = {"schema": 1, "type": TYPE, "installation": installation_id(), "key_id": key.id, "public": base64_text(key.public)}
+    return canonical_bytes({**said, "accepts": accepts})
 
 
 def public_key(key_id: str) -> bytes | None:
-    """The public key with this id, or None when it was never listed."""
-    public = PublicKey.objects.filter(key_id=key_id).values_list("public", flat=True).first()
-    return None if public is None else bytes(public)
+    """The public key with this id where this process trusts it: its own, or a listed one that ACCEPTED_KEYS names.
+
+    None for every other key, listed or not: a row in the table is no reason to believe what was signed with it."""
+    own = signing_key()
+    if key_id == own.id:
+        return own.public
+    if key_id not in settings.ACCEPTED_KEYS:
+        return None
+    found = (bytes(public) for public in PublicKey.objects.filter(key_id=key_id).values_list("public", flat=True))
+    return next((public for public in found if id_of(public) == key_id), None)
 
 
 def installation_id() -> UUID:

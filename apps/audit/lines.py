@@ -17,7 +17,10 @@ class Line:
     sub: str = ""
 
 
-LINES: Final[Mapping[Event, Line]] = {
+# For an event of a newer version, and for bytes that are no entry: the stream shows that something is there.
+UNKNOWN: Final = Line("help-hexagon", "unknown", "This version has *no words* for what happened to {subject}.", "[Event: {event}.]")
+
+LINES: Final[Mapping[str, Line]] = {
     # people
     Event.PERSON_JOINED: Line("user-plus", "go", "{subject} *joined*.", "[Entered by {other}.]"),
     Event.PERSON_INVITED: Line("mail", "wait", "{by} made a *one-time sign-in link* for {subject}."),
@@ -156,7 +159,9 @@ LINES: Final[Mapping[Event, Line]] = {
     Event.TIMELINE_NOTED: Line("message", "mute", "{by} *noted* in {incident}."),
     Event.TIMELINE_CORRECTED: Line("pencil", "wait", "{by} *corrected* the timeline of {incident}."),
     # the stream itself
-    Event.KEY_LISTED: Line("key", "wait", "A signing key was *listed*[: {key_id}].", "What it signs is checked with it from now on."),
+    Event.KEY_LISTED: Line(
+        "key", "wait", "A signing key was *listed*[: {key_id}].", "What the host's own key signs counts.[ It stands for {accepts} too.]"
+    ),
     Event.DETAIL_ERASED: Line("eraser", "wait", "{by} and a second person *erased* a text[ ({field})] of an earlier entry."),
     Event.STREAM_MOVED: Line("database", "wait", "The stream *moved* to another database cluster[ after seal {after_seal}]."),
 }

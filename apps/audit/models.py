@@ -10,7 +10,7 @@ from apps.audit.fields import CurrentTransactionId, Octets, TransactionId
 from apps.core.ids import new_id
 
 HASH_BYTES = 32
-PUBLIC_KEY_BYTES = 32  # Ed25519
+PUBLIC_KEY_BYTES, SIGNATURE_BYTES = 32, 64  # Ed25519
 
 
 class Entry(models.Model):
@@ -89,15 +89,23 @@ class Place(models.Model):
 
 
 class PublicKey(models.Model):
-    """A public key of this installation, listed in the stream before its first use."""
+    """A public key of this installation with what it said, signed by itself, about the earlier keys it accepts.
 
-    key_id = models.CharField(max_length=40, primary_key=True)
+    A key that accepts others than before is listed once more. That a row is here proves nothing: see `keys.public_key`."""
+
+    pk = models.CompositePrimaryKey("key_id", "signature")
+    key_id = models.CharField(max_length=40)
     alg = models.CharField(max_length=20)
     public = models.BinaryField()
+    endorsement = models.BinaryField()
+    signature = models.BinaryField()  # Ed25519 signs the same bytes alike, so one endorsement is one row
     listed_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=~Q(key_id="") & Q(Exact(Octets("public"), PUBLIC_KEY_BYTES)), name="key_is_whole")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(key_id="") & Q(Exact(Octets("public"), PUBLIC_KEY_BYTES)), name="key_is_whole"),
+            models.CheckConstraint(condition=Exact(Octets("signature"), SIGNATURE_BYTES), name="endorsement_is_signed"),
+        ]
 
 
 class Installation(models.Model):

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connection, connections, transaction
 
-from apps.audit.entries import read_entry
+from apps.audit.entries import NotAnEntry, read_entry
 from apps.audit.keys import installation_id
 from apps.audit.merkle import head_hash, leaf_hash, merkle_root
 from apps.audit.models import Entry, Seal
@@ -157,13 +157,21 @@ def _seal_unlisted(cursor: Any, *, tip: Tip, cluster: str) -> int:  # noqa: ANN4
 def _tell_of_move(tip: Tip, *, cluster: str) -> None:
     """Record the move before anything is sealed here; a sealer that was killed in between finds it told."""
     told = Entry.objects.filter(event=Event.STREAM_MOVED, place__isnull=True).values_list("body", flat=True)
-    if any(read_entry(bytes(body), texts={}, position=None).data["to"] == cluster for body in told):
+    if any(_told_goal(bytes(body)) == cluster for body in told):
         return
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(CLOCK)
         (now,) = cursor.fetchone()
         data = {"from": tip.system, "to": cluster, "after_seal": tip.number}
         record(Event.STREAM_MOVED, subject=reference("stream", installation_id()), by=system("sealer"), at=now, data=data)
+
+
+def _told_goal(body: bytes) -> object:
+    """Where an entry says that the stream went; None for bytes that somebody else put there: they must not stop the sealer."""
+    try:
+        return read_entry(body, texts={}, position=None).data.get("to")
+    except NotAnEntry:
+        return None
 
 
 def _seal(cursor: Any, *, tip: Tip, rows: Sequence[Row], floor: str, cluster: str) -> Tip:  # noqa: ANN401

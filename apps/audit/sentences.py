@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.audit.entries import StreamEntry
-from apps.audit.lines import LINES, Line
+from apps.audit.lines import LINES, UNKNOWN
 from apps.core.actors import Actor, ActorKind
 from apps.core.prose import mark_hidden
 
@@ -26,7 +26,7 @@ ANSWERS: Final = ("decision", "verdict", "outcome")
 TONES: Final = {
     "REJECT": "stop", "ALLOW": "go", "PENDING": "wait", "DENY": "stop",
     "SUCCEEDED": "go",
-    "SUCCESSFUL": "go", "SUCCESSFUL_WITH_ISSUES": "wait", "FAILED": "stop", "ROLLED_BACK": "stop", "NOT_DEPLOYED": "mute",
+    "SUCCESSFUL": "go", "SUCCESSFUL_WITH_ISSUES": "wait", "FAILED": "stop", "ROLLED_BACK": "stop", "LEFT": "stop", "NOT_DEPLOYED": "mute",
 }  # fmt: skip
 WORD = re.compile(r"\{(\w+)\}")
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
@@ -45,10 +45,11 @@ class Sentence:
 
 def sentence(entry: StreamEntry, name_of: NameOf) -> Sentence:
     """Tell an entry. `name_of` turns `service:0198…` into the name a reader knows."""
-    line: Line = LINES[entry.event]
-    words = _words(entry, name_of)
+    line, words = LINES.get(entry.event), _words(entry, name_of)
+    if line is None:
+        line, words = UNKNOWN, words | {"event": str(entry.event)}
     sub = " ".join(part for part in (_fill(line.sub, words), *(f"“{words[key]}”" for key in QUOTED if key in words)) if part)
-    tone = next((TONES[entry.data[key]] for key in ANSWERS if entry.data.get(key) in TONES), line.tone)
+    tone = next((TONES[said] for key in ANSWERS if (said := str(entry.data.get(key))) in TONES), line.tone)
     return Sentence(line.icon, tone, _marked(line.text, words), sub)
 
 

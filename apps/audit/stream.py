@@ -1,5 +1,6 @@
 """Reading the stream: about things, for the audit page, and in sealed order for those who follow it."""
 
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,10 +8,14 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
-from apps.audit.entries import StreamEntry, read_entry
+from apps.audit.entries import NotAnEntry, StreamEntry, read_entry, unread_entry
 from apps.audit.models import Cursor, Detail, Entry, Place
 from apps.audit.vocabulary import Event
 from apps.core.references import Reference
+
+Texts = dict[str, str]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,25 @@ def follow(cursor_name: str, limit: int) -> list[StreamEntry]:
     cursor.position = max(positions.values())
     cursor.save(update_fields=["position"])
     found = _read(Entry.objects.filter(id__in=positions))
-    return sorted(found, key=lambda entry: positions[entry.id])
+    return sorted(found, key=lambda entry: entry.position or 0)
 
 
 def _read(rows: QuerySet[Entry]) -> list[StreamEntry]:
-    found = list(rows.annotate(position=F("place__position")).values_list("id", "body", "position"))
-    texts: dict[UUID, dict[str, str]] = {}
+    found = list(rows.annotate(position=F("place__position")).values_list("id", "event", "at", "body", "position"))
+    texts: dict[UUID, Texts] = {}
     for entry_id, field, text in Detail.objects.filter(entry_id__in=[row[0] for row in found]).values_list("entry_id", "field", "text"):
         texts.setdefault(entry_id, {})[field] = text
-    return [read_entry(bytes(body), texts=texts.get(entry_id, {}), position=position) for entry_id, body, position in found]
+    return [_entry(*row, texts=texts.get(row[0], {})) for row in found]
+
+
+def _entry(entry_id: UUID, event: str, at: datetime, body: bytes | memoryview, position: int | None, *, texts: Texts) -> StreamEntry:
+    """One bad row keeps nobody from reading the others; the verifier and `verify_audit` name it."""
+    try:
+        entry = read_entry(bytes(body), texts=texts, position=position)
+    except NotAnEntry as error:
+        logger.warning("Entry %s: %s", entry_id, error)
+    else:
+        if entry.id == entry_id:
+            return entry
+        logger.warning("Entry %s: its bytes name another id.", entry_id)
+    return unread_entry(entry_id, event=event, at=at, position=position)

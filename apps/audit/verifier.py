@@ -1,7 +1,7 @@
 """Verifies an export of the audit stream, alone: copy this file anywhere and run `python verifier.py export.jsonl`.
 
-Python's own library is enough; where the package `cryptography` is installed, signatures are checked too.
-Exit codes: 0 verified, 1 something does not hold (the first place is named), 2 the export cannot be read. Never just "OK"."""
+Python's own library is enough for the hashes; signatures need the package `cryptography`. Exit codes: 0 verified,
+1 something does not hold (the first place is named), 2 the export cannot be read, 3 signatures not checked. Never just "OK"."""
 
 import argparse
 import hashlib
@@ -11,13 +11,13 @@ import re
 import sys
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# The hashes are verified without it; the report then says that signatures were not.
+# The hashes are verified without it; the report and the exit code then say that signatures were not.
 HAS_CRYPTOGRAPHY = find_spec("cryptography") is not None
 if HAS_CRYPTOGRAPHY:
     from cryptography.exceptions import InvalidSignature
@@ -27,7 +27,10 @@ FORMAT = "changecontrol/export/v1"
 SIGN_OFF_PREFIX = b"changecontrol/sign-off/v1\n"
 ENTRY_START = b'{"at":"'
 DETAIL_START = b'{"kind":"detail"'
-NEEDED = re.compile(rb'"event":"(?:key|detail|sign_off)\.')  # entries that later checks are made with
+PLAIN_START = b',"details":{},"event":"'
+PLAIN = re.compile(PLAIN_START + rb'([a-z_.]+)","id":"([0-9a-f-]+)","refs":\[[^][{}\\]*\],"schema":1,"subject":"[^"{}\\]*"\}')
+NEEDED = (b"key.", b"detail.", b"sign_off.")  # events that later checks are made with
+ENDORSEMENT_PREFIX = b"changecontrol/key-endorsement/v1\n"
 NO_HEAD = bytes(32)
 HASH = 32
 
@@ -41,11 +44,34 @@ class DoesNotHold(Exception):
 
 
 @dataclass
+class Key:
+    """A public key as the stream lists it: where, by whom, and what it said about itself and about earlier keys."""
+
+    public: bytes
+    position: int | None  # None: not sealed yet
+    seal: int  # of an unsealed entry: the number after the last seal
+    by: str
+    accepts: set[str] = field(default_factory=set)
+    endorsements: set[tuple[str, str]] = field(default_factory=set)
+    sign_offs: int = 0
+
+
+@dataclass
+class Told:
+    """An entry that tells of a sign-off."""
+
+    entry: dict[str, Any]
+    position: int | None
+    seal: int
+
+
+@dataclass
 class Report:
     """What was verified, and how far."""
 
     installation: str
     has_sign_offs: bool
+    believed: frozenset[str] = frozenset()  # the ids of keys that were named; empty: every listed key was believed
     position: int = 0
     head: bytes = NO_HEAD
     seals: int = 0
@@ -53,12 +79,14 @@ class Report:
     anchored: int = 0
     erased: int = 0
     sign_offs: int = 0
-    keys: dict[str, bytes] = field(default_factory=dict)
+    unsealed_sign_offs: int = 0
+    keys: dict[str, Key] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
     # Collected on the way, compared at the end: the entry that tells of a thing may come after it.
     gone: dict[tuple[str, str], int | None] = field(default_factory=dict)
     told_gone: set[tuple[str, str]] = field(default_factory=set)
-    told_statements: dict[str, int | None] = field(default_factory=dict)
+    told_sign_offs: dict[str, Told] = field(default_factory=dict)  # by the digest of the statement
+    told_ends: dict[str, str] = field(default_factory=dict)  # when a sign-off was withdrawn or replaced, by its id
 
 
 class Lines:
@@ -86,20 +114,22 @@ class Lines:
         return said
 
 
-def verify(source: Iterable[bytes], *, heads: Sequence[str] = ()) -> Report:
-    """Verify an export; `heads` are heads of seals that were noted elsewhere. Raises DoesNotHold or UnreadableExport."""
+def verify(source: Iterable[bytes], *, heads: Sequence[str] = (), keys: Collection[str] = ()) -> Report:
+    """Verify an export; raises DoesNotHold or UnreadableExport.
+
+    `heads` are heads of seals that were noted elsewhere, `keys` the ids of the only keys whose sign-offs are believed."""
     lines = Lines(source)
     try:
-        return _verify(lines, {head.lower() for head in heads})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _verify(lines, {head.lower() for head in heads}, frozenset(keys))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UnreadableExport(f"Line {lines.number} cannot be read: {error}.") from error
 
 
-def _verify(lines: Lines, wanted: set[str]) -> Report:
+def _verify(lines: Lines, wanted: set[str], believed: frozenset[str]) -> Report:
     header = lines.read()
     if header["kind"] != "header" or header.get("format") != FORMAT:
         raise UnreadableExport(f"This is no export in the format {FORMAT}.")
-    report = Report(installation=header["installation"], has_sign_offs="sign_off" in header["kinds"])
+    report = Report(header["installation"], "sign_off" in header["kinds"], believed)
     kept: dict[str, list[dict[str, Any]]] = {"key": [], "sign_off": []}
     while (said := lines.read())["kind"] != "end":
         match said["kind"]:
@@ -149,9 +179,12 @@ def _verify_entries(lines: Lines, report: Report, *, name: str, ids: list[str], 
             what = "it is missing" if body is None else f"its bytes do not match the hash that {name} lists"
             raise DoesNotHold(f"position {position}, entry {entry_id}: {what}")
         leaves.append(leaf)
-        if b'"id":"%s","refs":' % entry_id.encode() not in body:
+        found = _plain_id(body, lines)
+        said = {} if found else _parsed(body, where=f"position {position}, entry {entry_id}")
+        if (found or said["id"]) != entry_id:
             raise DoesNotHold(f"position {position}, entry {entry_id}: its bytes name another id")
-        _look_inside(body, lines, report, entry_id=entry_id, position=position)
+        if said:
+            _look_inside(said, lines, report, position=position)
     if len(listed) != len(ids) * HASH or merkle_root(leaves).hex() != root:
         raise DoesNotHold(f"{name}, positions {report.position + 1} to {report.position + len(ids)}: its root is not that of its entries")
 
@@ -168,12 +201,38 @@ def _entry(lines: Lines) -> bytes | None:
     return b64decode(said["body"], validate=True)
 
 
-def _look_inside(body: bytes, lines: Lines, report: Report, *, entry_id: str, position: int | None) -> None:
-    """Erasable details against their commitments, and what later checks need. Most entries are passed by unread."""
-    has_none = b'"details":{},' in body and body.count(b'"details":') == 1
-    if has_none and not lines.ahead.startswith(DETAIL_START) and not NEEDED.search(body):
-        return
-    said = json.loads(body)
+def _plain_id(body: bytes, lines: Lines) -> str | None:
+    """The id of an entry that has no details and that no later check needs: most are, and need not be parsed.
+
+    The match ends with the entry and holds one closing brace, the last one: what it finds is a member of the entry itself."""
+    start = body.rfind(PLAIN_START)
+    found = PLAIN.fullmatch(body, start) if start > 0 and not lines.ahead.startswith(DETAIL_START) else None
+    return found[2].decode() if found and not found[1].startswith(NEEDED) else None
+
+
+def _parsed(body: bytes, *, where: str) -> dict[str, Any]:
+    """An entry's bytes as an object with the members that are looked at."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    match said:
+        case {
+            "id": str(),
+            "event": str(),
+            "at": str(),
+            "by": {"kind": str(), "id": str()},
+            "refs": list(),
+            "data": dict(),
+            "details": dict(),
+        }:
+            return dict(said)
+    raise DoesNotHold(f"{where}: its bytes are no entry")
+
+
+def _look_inside(said: dict[str, Any], lines: Lines, report: Report, *, position: int | None) -> None:
+    """Erasable details against their commitments, and what later checks need."""
+    entry_id = str(said["id"])
     where = f"position {position}, entry {entry_id}" if position else f"unsealed entry {entry_id}"
     committed: dict[str, str] = dict(said["details"])
     while lines.ahead.startswith(DETAIL_START):
@@ -186,12 +245,54 @@ def _look_inside(body: bytes, lines: Lines, report: Report, *, entry_id: str, po
             raise DoesNotHold(f"{where}: its detail {name} does not match its commitment")
     report.gone |= {(entry_id, name): position for name in committed}
     match said["event"], said["data"]:
-        case "key.listed", {"key_id": str(key_id), "public": str(public)}:
-            report.keys[key_id] = b64decode(public, validate=True)
+        case "key.listed", {"key_id": str(), "public": str()}:
+            _keep_key(said, report, where=where, position=position)
         case "detail.erased", {"entry": str(entry_id), "field": str(name)}:
             report.told_gone.add((entry_id, name))
-        case "sign_off.given", {"statement": str(statement)}:
-            report.told_statements[statement] = position
+        case (("sign_off.given" | "sign_off.withdrawn"), dict(data)):
+            _keep_sign_off(said, data, report, where=where, position=position)
+
+
+def _keep_sign_off(said: dict[str, Any], data: dict[str, Any], report: Report, *, where: str, position: int | None) -> None:
+    """What tells of a sign-off, and what ended others; what is told first counts, told twice is told by somebody else."""
+    statement = data.get("statement")
+    if said["event"] == "sign_off.given" and isinstance(statement, str):
+        if statement in report.told_sign_offs:
+            raise DoesNotHold(f"{where}: it tells of a sign-off that an entry before it tells of")
+        report.told_sign_offs[statement] = Told(said, position, report.seals + 1)
+    for ended in (*data.get("replaces", ()), *data.get("sign_offs", ())):
+        report.told_ends.setdefault(ended, said["at"])
+
+
+def _keep_key(said: dict[str, Any], report: Report, *, where: str, position: int | None) -> None:
+    """A listed key must be what its id says, once and for all, and must have signed what it says about itself."""
+    data, by = said["data"], said["by"]
+    key_id, public = data["key_id"], b64decode(data["public"], validate=True)
+    key = report.keys.setdefault(key_id, Key(public, position, report.seals + 1, f"{by['kind']}:{by['id']}"))
+    if key.public != public:
+        raise DoesNotHold(f"{where}: it lists key {key_id} a second time, with other bytes")
+    if key_id != "ed25519-" + hashlib.sha256(public).hexdigest()[:32]:
+        raise DoesNotHold(f"{where}: key {key_id}: its id does not belong to its bytes")
+    signed, signature = (b64decode(data.get(name, ""), validate=True) for name in ("endorsement", "signature"))
+    inside = json.loads(signed or b"{}")
+    expected = {"installation": report.installation, "key_id": key_id, "public": data["public"], "accepts": data.get("accepts")}
+    if any(inside.get(name) != value for name, value in expected.items()):
+        raise DoesNotHold(f"{where}: what key {key_id} says about itself is not what is told")
+    if not _is_signed(public, ENDORSEMENT_PREFIX + signed, signature):
+        raise DoesNotHold(f"{where}: what key {key_id} says about itself was not signed with it")
+    key.accepts |= set(data["accepts"])
+    key.endorsements.add((data["endorsement"], data["signature"]))
+
+
+def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether the key's owner signed the message; True where nothing can check it, which the report says."""
+    if not HAS_CRYPTOGRAPHY:
+        return True
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _verify_tail(said: dict[str, Any], lines: Lines, report: Report) -> None:
@@ -200,8 +301,7 @@ def _verify_tail(said: dict[str, Any], lines: Lines, report: Report) -> None:
         body = _entry(lines)
         if body is None:
             raise UnreadableExport(f"Line {lines.number} announces an entry that is not there.")
-        entry_id = str(json.loads(body)["id"])
-        _look_inside(body, lines, report, entry_id=entry_id, position=None)
+        _look_inside(_parsed(body, where=f"unsealed entry {report.tail + 1}"), lines, report, position=None)
         report.tail += 1
 
 
@@ -218,33 +318,69 @@ def _verify_end(said: dict[str, Any], lines: Lines, report: Report, wanted: set[
 
 def _verify_keys(keys: list[dict[str, Any]], report: Report) -> None:
     """Keys count as the stream lists them; the table beside it must say the same."""
-    for key_id, public in report.keys.items():
-        if key_id != "ed25519-" + hashlib.sha256(public).hexdigest()[:16]:
-            raise DoesNotHold(f"key {key_id}: its id does not belong to its bytes")
     for said in keys:
-        if report.keys.get(said["key_id"]) != b64decode(said["public"], validate=True):
+        key = report.keys.get(said["key_id"])
+        listed = (
+            key and key.public == b64decode(said["public"], validate=True) and (said["endorsement"], said["signature"]) in key.endorsements
+        )
+        if not listed:
             raise DoesNotHold(f"key {said['key_id']}: the stream never listed it like this")
 
 
 def _verify_sign_offs(sign_offs: list[dict[str, Any]], report: Report) -> None:
-    """Each statement must be told by an entry and signed by a listed key, and none that was told may be missing."""
+    """Each statement must be told by an entry, say what that entry says and be signed by a listed key. None may be missing."""
     for said in sign_offs:
         statement = b64decode(said["statement"], validate=True)
-        name, digest = f"sign-off {said.get('id')}", hashlib.sha256(statement).hexdigest()
-        if digest not in report.told_statements:
-            raise DoesNotHold(f"{name}: no entry tells of a statement with these bytes")
-        if (public := report.keys.get(said["key_id"])) is None:
-            raise DoesNotHold(f"{name}: its key {said['key_id']} was never listed in the stream")
+        told = report.told_sign_offs.pop(hashlib.sha256(statement).hexdigest(), None)
+        if told is None:
+            raise DoesNotHold(f"sign-off {said['id']}: no entry tells of a statement with these bytes")
+        name = f"sign-off {said['id']}, position {told.position or 'unsealed'}"
+        _verify_signature(said, statement, told, report, name=name)
         try:
-            if HAS_CRYPTOGRAPHY:
-                Ed25519PublicKey.from_public_bytes(public).verify(b64decode(said["signature"], validate=True), SIGN_OFF_PREFIX + statement)
-        except (InvalidSignature, ValueError) as error:
-            raise DoesNotHold(f"{name}: its signature does not belong to its statement") from error
-        del report.told_statements[digest]
+            _verify_words(said, json.loads(statement), told.entry, report, name=name)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DoesNotHold(f"{name}: its statement or its entry lacks what must be compared ({error})") from error
         report.sign_offs += 1
-    if report.has_sign_offs and report.told_statements:
-        digest, position = min(report.told_statements.items())
-        raise DoesNotHold(f"position {position or 'unsealed'}: the sign-off with the statement {digest} is told and not there")
+        report.unsealed_sign_offs += told.position is None
+    if report.has_sign_offs and report.told_sign_offs:
+        digest, told = min(report.told_sign_offs.items())
+        raise DoesNotHold(f"position {told.position or 'unsealed'}: the sign-off with the statement {digest} is told and not there")
+
+
+def _verify_signature(said: dict[str, Any], statement: bytes, told: Told, report: Report, *, name: str) -> None:
+    key_id = said["key_id"]
+    key = report.keys.get(key_id)
+    if key is None:
+        raise DoesNotHold(f"{name}: its key {key_id} was never listed in the stream")
+    if report.believed and key_id not in report.believed:
+        raise DoesNotHold(f"{name}: it is signed with key {key_id}, which is none of those that were named")
+    # By seal: a transaction that waited for the one that lists the key may have begun before it, and is then sealed just before it.
+    if key.seal > told.seal:
+        raise DoesNotHold(f"{name}: its key {key_id} was listed after it, at position {key.position or 'unsealed'}")
+    if not _is_signed(key.public, SIGN_OFF_PREFIX + statement, b64decode(said["signature"], validate=True)):
+        raise DoesNotHold(f"{name}: its signature does not belong to its statement")
+    key.sign_offs += 1
+
+
+def _verify_words(said: dict[str, Any], stated: dict[str, Any], entry: dict[str, Any], report: Report, *, name: str) -> None:
+    """What was signed, member by member, against what the stream tells."""
+    data, by = entry["data"], entry["by"]
+    words = {
+        "installation": (stated["installation"], report.installation),
+        "sign-off": (f"sign_off:{said['id']}", entry["subject"]),
+        "change": ([f"change:{stated['change']}"], [ref for ref in entry["refs"] if ref.startswith("change:")]),
+        "person": (f"PERSON:{stated['person']['id']}", f"{by['kind']}:{by['id']}"),
+        "revision": (stated["revision"]["number"], data["revision"]),
+        "digest of the revision": (stated["revision"]["digest"], data["digest"]),
+        "parts": (sorted(stated["covers"]), data["parts"]),
+        "decision": (stated["decision"], data["decision"]),
+        "meaning": (stated["meaning"], data["meaning"]),
+        "moment": (stated["at"], entry["at"][:19] + "Z"),
+        "withdrawal": (said["withdrawn_at"], report.told_ends.get(said["id"])),
+    }
+    for what, (signed, told) in words.items():
+        if signed != told:
+            raise DoesNotHold(f"{name}: the {what} is {signed} here and {told} in the stream")
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -272,10 +408,26 @@ def sentences(report: Report) -> list[str]:
     said.append(f"installation {report.installation}, {report.seals} seals, head {report.head.hex()}")
     if report.erased:
         said.append(f"{report.erased} details erased, each told by an entry")
-    checked = f"checked with {len(report.keys)} listed keys" if HAS_CRYPTOGRAPHY else "not checked: there is no package cryptography"
-    said.append(f"{report.sign_offs} sign-offs, signatures {checked}" if report.has_sign_offs else "sign-offs are not in this export")
+    said.append(_sign_offs_in_words(report))
+    said += [f"key {key_id}, {_key_in_words(key_id, key, report)}" for key_id, key in report.keys.items()]
+    if report.keys and not report.believed:
+        said.append("each of these keys was believed: a key that is not yours could sign anything. Name yours with --key")
     said += [f"{count} lines of kind {kind} not looked at" for kind, count in report.others.items()]
     return said
+
+
+def _sign_offs_in_words(report: Report) -> str:
+    if not report.has_sign_offs:
+        return "sign-offs are not in this export"
+    checked = f"checked with {len(report.keys)} listed keys" if HAS_CRYPTOGRAPHY else "not checked: there is no package cryptography"
+    unsealed = f", {report.unsealed_sign_offs} of them told in the unsealed tail only" if report.unsealed_sign_offs else ""
+    return f"{report.sign_offs} sign-offs{unsealed}, signatures {checked}"
+
+
+def _key_in_words(key_id: str, key: Key, report: Report) -> str:
+    accepts = f", accepts {', '.join(sorted(key.accepts))}" if key.accepts else ""
+    named = ", named" if key_id in report.believed else ""
+    return f"listed at position {key.position or 'unsealed'} by {key.by}, {key.sign_offs} sign-offs{accepts}{named}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -283,16 +435,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Verifies an export of the audit stream of Change Control.")
     parser.add_argument("export", help="the file that export_audit wrote, or - for standard input")
     parser.add_argument("--head", action="append", default=[], help="the head of a seal, noted elsewhere; may be repeated")
+    parser.add_argument(
+        "--key", action="append", default=[], help="the id of a key whose sign-offs are believed, and no other; may be repeated"
+    )
+    parser.add_argument("--without-signatures", action="store_true", help="end with 0 though signatures could not be checked")
     given = parser.parse_args(arguments)
     try:
         with sys.stdin.buffer if given.export == "-" else Path(given.export).open("rb") as file:
-            print("\n".join(sentences(verify(file, heads=given.head))))
+            print("\n".join(sentences(verify(file, heads=given.head, keys=given.key))))
     except DoesNotHold as error:
         print(f"does not hold: {error}")
         return 1
     except (UnreadableExport, OSError) as error:
         print(f"cannot be read: {error}")
         return 2
+    if not HAS_CRYPTOGRAPHY and not given.without_signatures:
+        print("signatures not checked: install the package cryptography, or ask --without-signatures")
+        return 3
     return 0
 
 

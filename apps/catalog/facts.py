@@ -38,6 +38,7 @@ class _Held:
         self._teams: defaultdict[int, set[UUID]] = defaultdict(set)
         self._owner_of: defaultdict[int, set[str]] = defaultdict(set)
         self._self_granted: dict[int, datetime] = {}
+        self._stands_for: defaultdict[int, set[UUID]] = defaultdict(set)
         self._people = people
         where = Q(team__isnull=True) | Q(team=service.team_id) if service else Q(team__isnull=True)
         for grant in RoleGrant.objects.filter(where, person__in=people, revoked_at__isnull=True):
@@ -48,6 +49,8 @@ class _Held:
             self._note(membership.person_id, membership.started_by, membership.started_at)
         if service is not None:
             self._load_ownerships(service)
+            for merged_into, public_id in Person.objects.filter(merged_into__in=people).values_list("merged_into", "public_id"):
+                self._stands_for[merged_into].add(public_id)
 
     def _load_ownerships(self, service: Service) -> None:
         own = Q(person__in=self._people) | Q(person__merged_into__in=self._people)
@@ -72,6 +75,7 @@ class _Held:
             owner_of=frozenset(self._owner_of[pk]),
             canonical_id=standing.public_id,
             self_granted_at=self._self_granted.get(pk),
+            stands_for=frozenset(self._stands_for[pk]),
         )
 
 

@@ -35,6 +35,7 @@ class Outcome(models.TextChoices):
     FAILED = "FAILED"
     ROLLED_BACK = "ROLLED_BACK"
     ADOPTED = "ADOPTED"
+    LEFT = "LEFT"  # it failed, its way back failed too, and a person found that it is what runs
 
 
 class Service(models.Model):

@@ -16,7 +16,8 @@ class PersonFacts:
     """A person as rules see them, for one service or for none.
 
     `roles` are those for everything and, with a service, those for the service's team. `canonical_id` is the person they
-    are merged into, or themselves. `self_granted_at` is when they last gave themselves a role, membership or ownership."""
+    are merged into, or themselves; with a service, `stands_for` are all who were merged into that one. `self_granted_at` is
+    when they last gave themselves a role, membership or ownership."""
 
     id: UUID
     name: str
@@ -26,6 +27,7 @@ class PersonFacts:
     owner_of: frozenset[str]
     canonical_id: UUID
     self_granted_at: datetime | None = None
+    stands_for: frozenset[UUID] = frozenset()
 
     @property
     def is_administrator(self) -> bool:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from apps.catalog.settings_fields import Fields
-from apps.core.canonical import NotCanonical, canonical_bytes
+from apps.core.canonical import NotCanonical, UnknownSchema, canonical_bytes
 from apps.core.refusals import BadContent
 
 SCHEMA = 1
@@ -102,8 +102,10 @@ def settings_bytes(given: Mapping[str, object]) -> bytes:
 
 
 def read_settings(body: bytes | memoryview) -> SettingsBody:
-    """Read stored bytes. They were checked when written and are never made again."""
+    """Read stored bytes. They were checked when written and are never made again. Raises UnknownSchema."""
     data = json.loads(bytes(body))
+    if data["schema"] != SCHEMA:
+        raise UnknownSchema(f"Schema {data['schema']!r} of deployment settings is not known here; {SCHEMA} is the newest.")
     checks = tuple(
         Check(**{**check, "source": Source(check["source"]), "on_no_data": OnNoData(check["on_no_data"])}) for check in data["checks"]
     )

@@ -34,6 +34,7 @@ from apps.core.references import Reference
 from apps.core.refusals import BadContent, Refused, not_now
 
 KNOWN_GOOD = (Outcome.SUCCEEDED, Outcome.ADOPTED)
+RUNS_NOW = (*KNOWN_GOOD, Outcome.LEFT)
 
 
 def asker(by: Actor, service: Service | None = None) -> PersonFacts:
@@ -158,13 +159,14 @@ def note_arrival(
     """Write down that a version reached the target, and what runs there since. The caller has locked the target.
 
     SUCCEEDED and ADOPTED: the version runs now, what ran is previous. ROLLED_BACK: `version` is the one that was gone
-    back to; it runs again. FAILED: only the arrival is kept. Without `caused_by` it is an adoption."""
+    back to; it runs again. FAILED: only the arrival is kept. LEFT: it runs now and is known to be bad, so nothing is
+    promoted from here and nothing goes back to it. Without `caused_by` it is an adoption."""
     event = Event.VERSION_ADOPTED if outcome is Outcome.ADOPTED else Event.VERSION_ARRIVED
     about = [*target_refs(target), *([caused_by] if caused_by else []), *refs]
     data = {"outcome": outcome, "identities": [*version.identities]}
     details = {**_named(target), "label": version.label, "reason": reason}
     entry_id = record(event, subject=target, refs=about, by=by, at=at, data=data, details=details)
-    if outcome in KNOWN_GOOD:
+    if outcome in RUNS_NOW:
         _run(target, version, at)
     elif outcome is Outcome.ROLLED_BACK:
         _run_again(target, version, at)
@@ -192,10 +194,17 @@ def previous_version(target: Target) -> Version | None:
 
 def _run(target: Target, version: Version, at: datetime) -> None:
     if target.running_identities != [*version.identities]:
-        target.previous_label, target.previous_identities = target.running_label, target.running_identities
+        if not _was_left(target):
+            target.previous_label, target.previous_identities = target.running_label, target.running_identities
         target.running_since = at
     target.running_label, target.running_identities = version.label, [*version.identities]
     _save_versions(target)
+
+
+def _was_left(target: Target) -> bool:
+    """Whether what runs there failed and could not be taken away: it is no way back from what replaces it."""
+    newest = Arrival.objects.filter(target=target, identities=target.running_identities).order_by("-at", "-pk").first()
+    return newest is not None and newest.outcome == Outcome.LEFT
 
 
 def _run_again(target: Target, version: Version, at: datetime) -> None:

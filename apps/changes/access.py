@@ -13,8 +13,8 @@ from apps.core.references import parse_number
 
 
 def changes_for(person: Person) -> QuerySet[Change]:
-    """The changes a person may see. A draft that was sent back had been seen already."""
-    hidden = Item.objects.filter(change=OuterRef("pk"), is_current=True).exclude(service__in=services_for(person))
+    """The changes a person may see. A draft that was sent back had been seen already; its older revisions show every item it ever had."""
+    hidden = Item.objects.filter(change=OuterRef("pk")).exclude(service__in=services_for(person))
     mine = Q(requester=person) | Q(requester__merged_into=person)
     return Change.objects.filter(mine | ~Q(state=State.DRAFT) | Q(submitted_at__isnull=False)).exclude(Exists(hidden))
 

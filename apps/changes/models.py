@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from apps.accounts.models import Person
 from apps.catalog.models import Environment, Service, Target
-from apps.changes.content import PARTS
+from apps.changes.content import PARTS, Bound
 from apps.changes.states import ENDED, LARGEST_FAILURES, LEG_OPEN, OPEN, Kind, LegState, Outcome, State, values
 from apps.core.ids import new_id
 from apps.core.locks import Lockable
@@ -89,6 +89,12 @@ class Revision(models.Model):
     def part_digests(self) -> dict[str, str]:
         """The digest of each part, by name."""
         return {part: getattr(self, f"{part}_digest") for part in PARTS}
+
+    @property
+    def bound(self) -> Bound:
+        """What its digest binds beside the parts; change, requester and author are read with it."""
+        change = self.change
+        return Bound(change.public_id, change.kind, change.requester.public_id, self.number, self.author.public_id)
 
 
 class Item(models.Model):

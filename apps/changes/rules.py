@@ -58,7 +58,9 @@ def why_not_create(*, by: Asker) -> Refusal | None:
     """Whether BY may ask for a change of these services."""
     if by.id is not None and Role.REQUESTER in by.roles:
         return None
-    return not_allowed("not_a_requester", "You are not a requester of every service named here.", "An administrator grants that role.")
+    return not_allowed(
+        "not_a_requester", "Asking for a change takes the role of requester for each of its services.", "An administrator grants that role."
+    )
 
 
 def why_not_revise(facts: ChangeFacts, *, by: Asker) -> Refusal | None:
@@ -257,5 +259,6 @@ def _why_not_editor(facts: ChangeFacts, by: Asker) -> Refusal | None:
 def _why_not_one_of(facts: ChangeFacts, by: Asker, *roles: Role) -> Refusal | None:
     if by.id is not None and (by.id == facts.requester_id or by.roles & set(roles)):
         return None
-    names = " or ".join(["the requester", *(f"a {role.value.lower().replace('_', ' ')}" for role in roles)])
+    others = {Role.REQUESTER: "somebody else who may request changes of its services"}
+    names = " or ".join(["the requester", *(others.get(role, f"a {role.value.lower().replace('_', ' ')}") for role in roles)])
     return not_allowed("not_yours", f"{facts.ref} is not yours to change this way.", f"Ask {names} to do it.")

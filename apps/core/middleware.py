@@ -33,9 +33,7 @@ class refusal_page:  # noqa: N801 - a middleware is named like the function it i
         """Pass every request on."""
         return self.get_response(request)
 
-    def process_exception(
-        self, request: HttpRequest, error: Exception
-    ) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a refusal; leave every other exception alone."""
         if not isinstance(error, Refused):
             return None

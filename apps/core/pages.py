@@ -28,9 +28,7 @@ def render_page(
 ) -> HttpResponse:
     """Render the page, or only `fragment` when htmx asks; a fragment carries an ETag and answers 304 when unchanged."""
     wants_fragment = bool(fragment) and getattr(request, "htmx", False)
-    response = render(
-        request, fragment if wants_fragment else template, context, status=status
-    )
+    response = render(request, fragment if wants_fragment else template, context, status=status)
     response["Vary"] = "HX-Request, Cookie"
     if not wants_fragment:
         return response

@@ -68,7 +68,8 @@ def field_errors(errors: object, prefix: str = "") -> list[dict[str, str]]:
                 {
                     "field": prefix,
                     "code": str(getattr(errors, "code", "not_acceptable")),
-                    "message": str(errors),
+                    # Half a surrogate pair, quoted from the request, is nothing that UTF-8 can answer with.
+                    "message": str(errors).encode(errors="backslashreplace").decode(),
                 }
             ]
 

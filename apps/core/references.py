@@ -1,9 +1,12 @@
 """How things are named across apps, in the stream and to people: never by foreign key, never by row number."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +31,11 @@ class Referable(Protocol):
 def reference(kind: str, public_id: UUID | str) -> Reference:
     """Name a thing by kind and public id."""
     return Reference(kind, str(public_id))
+
+
+def with_public_ids(references: Iterable[Reference]) -> set[Reference]:
+    """Those that may name a row; a key, a part of the machinery or a text put into the stream by hand names none."""
+    return {one for one in references if UUID_TEXT.fullmatch(one.id)}
 
 
 def parse_number(text: str, *, prefix: str) -> int | None:

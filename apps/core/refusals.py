@@ -54,7 +54,5 @@ class BadContent(Exception):
     """Input that cannot be accepted: field name to sentences. Told on the form field or as problem JSON (422)."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__(
-            "; ".join(f"{field}: {' '.join(said)}" for field, said in errors.items())
-        )
+        super().__init__("; ".join(f"{field}: {' '.join(said)}" for field, said in errors.items()))
         self.errors = errors

@@ -4,7 +4,9 @@ Public keys are listed by `audit.keys`; this module only knows the private one a
 
 import hashlib
 import os
+import tempfile
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,8 +51,8 @@ class SigningKey:
 
 
 def key_id(public: bytes) -> str:
-    """The id of a public key: base64url-free, short enough to read aloud, derived from the key itself."""
-    return "ed25519-" + hashlib.sha256(public).hexdigest()[:16]
+    """The id of a public key: half of its SHA-256, so that nobody finds a second key with the same id."""
+    return "ed25519-" + hashlib.sha256(public).hexdigest()[:32]
 
 
 def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -64,11 +66,12 @@ def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
 
 def signing_key() -> SigningKey:
     """The key of this installation, made at the first call; raises OSError when the file cannot be read."""
-    return _load(Path(settings.SIGNING_KEY_FILE))
+    return _load(str(settings.SIGNING_KEY_FILE))
 
 
 @cache
-def _load(path: Path) -> SigningKey:
+def _load(name: str) -> SigningKey:
+    path = Path(name)
     try:
         pem = path.read_bytes()
     except FileNotFoundError:
@@ -81,23 +84,18 @@ def _load(path: Path) -> SigningKey:
 
 def _make(path: Path) -> bytes:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    pem = Ed25519PrivateKey.generate().private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
-    draft = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # 0600, and never in the way of the next start
     try:
-        os.link(
-            draft, path
-        )  # of two processes that start together exactly one key wins
-    except FileExistsError:
-        pem = path.read_bytes()
-    draft.unlink()
-    return pem
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # of two processes that start together exactly one key wins
+            os.link(draft, path)
+    finally:
+        Path(draft).unlink()
+    return path.read_bytes()
 
 
 def base64_text(data: bytes) -> str:

@@ -17,8 +17,11 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 def why_not_text(text: str, *, longest: int, empty: bool = True) -> str | None:
     """The sentence to show beside text of several lines that cannot be kept, or None."""
-    if any(unicodedata.category(char) in {"Cc", "Cs"} and char not in KEPT for char in text):
+    kinds = {unicodedata.category(char) for char in text if char not in KEPT}
+    if kinds & {"Cc", "Cs"}:
         return "The text holds a control character. Remove it."
+    if "Cn" in kinds:  # its canonical form is not known before it has a meaning, and what is signed never changes its form
+        return "The text holds a character that is not known here. Remove it."
     if len(text) > longest:
         return f"The text has {len(text)} characters. {longest} fit."
     if not empty and not text.strip():

@@ -44,8 +44,6 @@ def verb(action: Callable[P, T]) -> Callable[P, T]:
                     raise Refused(BUSY) from error
                 if sqlstate(error) not in AGAIN or not left:
                     raise
-        raise AssertionError(
-            "unreachable: the last try returns or raises"
-        )  # pragma: no cover - the loop always ends above
+        raise AssertionError("unreachable: the last try returns or raises")  # pragma: no cover - the loop always ends above
 
     return run

@@ -11,6 +11,7 @@ from django.http import Http404
 from apps.accounts.models import Person
 from apps.catalog.access import services_for
 from apps.catalog.models import Target
+from apps.changes.access import changes_for
 from apps.changes.models import Change, Leg
 from apps.core.locks import database_now
 from apps.core.references import Reference
@@ -65,6 +66,11 @@ def hold_deployment(deployment_id: int, now: datetime | None = None) -> Held:
     return Held(target, change, deployment, now or database_now())
 
 
+def leg_to_order(leg_id: int) -> Leg:
+    """A leg with what ordering it looks at, not locked; raises Leg.DoesNotExist."""
+    return Leg.objects.select_related("item", "target__service", "target__environment", "target__settings").get(pk=leg_id)
+
+
 def hold_leg(leg_id: int, now: datetime | None = None) -> tuple[Target, Leg, datetime]:
     """Lock a leg's target and change, for ordering; raises Leg.DoesNotExist."""
     target_id, change_id = Leg.objects.values_list("target_id", "change_id").get(pk=leg_id)
@@ -75,15 +81,15 @@ def hold_leg(leg_id: int, now: datetime | None = None) -> tuple[Target, Leg, dat
     return target, leg, now or database_now()
 
 
-def refs_of_work(references: Iterable[Reference]) -> dict[Reference, str]:
-    """What people call the deployments and changes among these references: DEP-7, CHG-1042."""
+def refs_of_work(references: Iterable[Reference], *, reader: Person) -> dict[Reference, str]:
+    """What people call the deployments and changes among these references that the reader sees: DEP-7, CHG-1042."""
     ids: dict[str, list[str]] = {"deployment": [], "change": []}
     for name in set(references):
         if name.kind in ids:
             ids[name.kind].append(name.id)
     found: dict[Reference, str] = {}
     if ids["deployment"]:
-        found |= {row.reference: row.ref for row in Deployment.objects.filter(public_id__in=ids["deployment"])}
+        found |= {row.reference: row.ref for row in deployments_for(reader).filter(public_id__in=ids["deployment"])}
     if ids["change"]:
-        found |= {row.reference: row.ref for row in Change.objects.filter(public_id__in=ids["change"])}
+        found |= {row.reference: row.ref for row in changes_for(reader).filter(public_id__in=ids["change"])}
     return found

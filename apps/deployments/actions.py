@@ -4,17 +4,16 @@ from datetime import datetime
 
 from apps.audit.attempts import recorded_refusal
 from apps.audit.vocabulary import Event
-from apps.catalog.steps import asker
 from apps.core.actors import Actor
 from apps.core.locks import share_calendar_guard
 from apps.core.refusals import Refused
 from apps.core.texts import read_line
 from apps.core.verbs import verb
-from apps.deployments.access import hold_deployment, hold_leg
+from apps.deployments.access import hold_deployment, hold_leg, leg_to_order
 from apps.deployments.lease import give_back
 from apps.deployments.models import Deployment
-from apps.deployments.refusals import abort_refusal, order_facts, roll_back_refusal, settle_refusal
-from apps.deployments.rules.orders import Truth, why_not_order
+from apps.deployments.refusals import abort_refusal, look_at, order_refusal, roll_back_refusal, settle_refusal
+from apps.deployments.rules.orders import Truth
 from apps.deployments.states import State
 from apps.deployments.steps import go_back, place_order, settle_as_old, succeed
 from apps.deployments.tasks import wake_after_commit
@@ -27,9 +26,10 @@ LONGEST_REASON = 300
 @verb
 def order_deployment(leg_id: int, *, by: Actor, now: datetime | None = None) -> Deployment:
     """Order the deployment of one leg. Where the gate says "not yet", the order waits in the queue; it is judged again under lock."""
+    look = look_at(leg_to_order(leg_id))  # a disk that hangs must not hang whoever waits for the locks
     share_calendar_guard()
     target, leg, now = hold_leg(leg_id, now)
-    if refusal := why_not_order(order_facts(leg, asker(by, target.service))):
+    if refusal := order_refusal(leg, by=by, look=look):
         raise Refused(refusal, about=leg.change.reference)
     order = place_order(leg, target, by=by, at=now)
     wake_after_commit(order.pk)

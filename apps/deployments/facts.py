@@ -4,7 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from apps.approvals.facts import policies_for
+from apps.approvals.facts import PolicyShelf
 from apps.approvals.models import Decision, SignOff
 from apps.catalog.models import Arrival, Outcome, Target
 from apps.catalog.rules import PersonFacts
@@ -43,12 +43,11 @@ def deployment_facts(deployment: Deployment, asker: Caller) -> DeploymentFacts:
     )
 
 
-def forbids_signers(order: Leg) -> bool:
+def forbids_signers(order: Leg, shelf: PolicyShelf) -> bool:
     """Whether the settings of the target, or the policy of the leg, keep signing and starting apart."""
     settings = order.target.settings
     if settings is not None and read_settings(bytes(settings.body)).forbid_approver_start:
         return True
-    shelf = policies_for([order.environment])
     policy = shelf.find(environment_id=order.environment_id, service_id=order.service_id, kind=order.change.kind)
     return policy is not None and policy.forbid_approver_start
 
@@ -70,7 +69,7 @@ def way_back_facts(deployment: Deployment) -> WayBackFacts:
 def is_bad(target: Target, identities: list[str]) -> bool:
     """Whether the last thing known of this version on this target is that it failed there."""
     newest = Arrival.objects.filter(target=target, identities=identities).order_by("-at", "-pk").first()
-    return newest is not None and newest.outcome == Outcome.FAILED
+    return newest is not None and newest.outcome in {Outcome.FAILED, Outcome.LEFT}
 
 
 def step_facts(deployment: Deployment) -> StepFacts:

@@ -92,13 +92,22 @@ def give_back(deployment: Deployment, *, at: datetime, ended_as: str, wake_at: d
     deployment.wake_at = wake_at or at
 
 
+def count_try(deployment: Deployment) -> int:
+    """Count a loss, a silence or a look on a locked row; the caller saves it. Real progress begins the count anew."""
+    tries = int(deployment.cursor.get("tries", 0)) + 1
+    deployment.cursor["tries"] = tries
+    return tries
+
+
 def _ours(lease: Lease) -> QuerySet[Deployment]:
     return Deployment.objects.filter(pk=lease.deployment_id, attempt=lease.attempt, holder=lease.holder, lease_expires_at__isnull=False)
 
 
 @verb
 def note_lost(deployment_id: int) -> bool:
-    """Say of one expired lease that its worker is lost: the state becomes UNKNOWN, never FAILED. False when it is not so any more."""
+    """Say of one expired lease that its worker is lost: the state becomes UNKNOWN, never FAILED. False when it is not so any more.
+
+    Losses are counted: what kills every worker that takes it up is not taken up for ever."""
     found = (
         Deployment.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(pk=deployment_id, state__in=sorted(WORKED_ON), lease_expires_at__lte=ClockTimestamp())
@@ -108,6 +117,7 @@ def note_lost(deployment_id: int) -> bool:
         return False
     now = database_now()
     lost_by = found.holder
+    count_try(found)
     give_back(found, at=now, ended_as=LOST)
     move(found, State.UNKNOWN, by=system("sweeper"), at=now, reason=f"{lost_by} went silent.")
     return True

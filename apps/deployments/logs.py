@@ -7,9 +7,10 @@ from apps.deployments.models import Deployment, LogChunk
 
 LARGEST = 1_000_000
 CAPPED = "The log is capped here. What follows lies on the target.\n"
-# Colours and cursor moves of terminals, then every control character that is no line end or tab (a NUL cannot be stored).
+# Colours and cursor moves of terminals; then every control character that is no line end or tab, and halves of characters: a NUL or
+# a lone surrogate cannot be stored, and a program's last words would keep what they say from being acted on.
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def readable(text: str) -> str:

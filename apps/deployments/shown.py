@@ -1,18 +1,22 @@
 """What the pages of deployments show, prepared from rows; templates only place it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from apps.accounts import access as accounts
 from apps.accounts.models import Person
 from apps.audit.names import read_actor
 from apps.audit.sentences import actor_name
+from apps.changes.access import changes_for
+from apps.changes.models import Change
 from apps.core.actors import Actor
 from apps.core.references import Reference
 from apps.core.refusals import Refusal
-from apps.deployments.facts import CheckStanding, check_standings, exposure, log_text, settings_of
+from apps.deployments.facts import CheckStanding, Exposure, check_standings, exposure, log_text, settings_of
 from apps.deployments.models import Deployment, Measurement
 from apps.deployments.plots import Plot, plot_of
 from apps.deployments.refusals import abort_refusal, roll_back_refusal, settle_refusal
@@ -32,10 +36,10 @@ KINDS = (
     ("The log is capped", "is-cut"),
 )
 ANSWERS = {
-    Answer.PASS: ("go", "check", "pass"),
-    Answer.WAITING: ("ink", "progress", "so far"),
-    Answer.INCONCLUSIVE: ("unknown", "help-hexagon", "cannot tell"),
-    Answer.FAIL: ("stop", "x", "pass: fails"),
+    Answer.PASS: ("go", "check", "{passes} of {taken} pass"),
+    Answer.WAITING: ("ink", "progress", "{taken} of {count} taken"),
+    Answer.INCONCLUSIVE: ("unknown", "help-hexagon", "{taken} of {count}: no answer"),
+    Answer.FAIL: ("stop", "x", "{bad} of {taken} fail"),
 }
 
 
@@ -69,7 +73,7 @@ class WayBack:
     refusal: Refusal | None
     to: str
     seconds: int
-    reach: tuple[datetime, timedelta, timedelta, timedelta] | None
+    reach: tuple[datetime | timedelta, ...]  # the beginning, then deploy, bake, way back
     closes_at: datetime | None
 
 
@@ -95,8 +99,8 @@ def checks_shown(deployment: Deployment) -> list[CheckShown]:
 def _check(standing: CheckStanding, rows: list[Measurement]) -> CheckShown:
     check = standing.check
     tone, icon, word = ANSWERS[standing.answer]
-    passes = sum(sample is Sample.PASS for sample in standing.samples)
-    said = f"{passes} of {len(standing.samples)} {word}" if standing.samples else "not asked yet"
+    passes, taken = sum(sample is Sample.PASS for sample in standing.samples), len(standing.samples)
+    said = word.format(passes=passes, taken=taken, bad=taken - passes, count=check.count) if taken else "not asked yet"
     last = rows[-1] if rows else None
     borne = f"bears {check.failure_limit} failures" if check.failure_limit else "bears no failure"
     rule = f"{check.source}, every {check.interval_seconds} s, {check.count} times, {borne}"
@@ -115,17 +119,18 @@ def _check(standing: CheckStanding, rows: list[Measurement]) -> CheckShown:
 def way_back(deployment: Deployment, *, by: Actor) -> WayBack:
     """What undoing it would do, and why not."""
     settings = settings_of(deployment)
-    seconds = [settings.deploy_seconds, settings.bake_seconds, deployment.way_back_seconds]
-    spans = tuple(timedelta(seconds=each) for each in seconds)
-    began, ended = deployment.begun_at, deployment.ended_at
-    if ended is not None and began is not None:
-        spans = (ended - began, *spans[1:])
+    spans = tuple(timedelta(seconds=each) for each in (settings.deploy_seconds, settings.bake_seconds, deployment.way_back_seconds))
+    closes_at = None
+    if deployment.state == State.SUCCEEDED and deployment.ended_at:
+        closes_at = deployment.ended_at + spans[1] + spans[2]
+    elif deployment.begun_at and not deployment.is_final:
+        closes_at = deployment.begun_at + sum(spans, timedelta())
     return WayBack(
         refusal=roll_back_refusal(deployment, by=by),
         to=deployment.previous_label if deployment.previous_identities else "",
         seconds=deployment.way_back_seconds,
-        reach=(began, *spans) if began and deployment.state not in {State.FAILED, State.ABORTED} else None,  # type: ignore[arg-type]  # three spans
-        closes_at=began + sum(spans, timedelta()) if began else None,
+        reach=(deployment.begun_at, *spans) if deployment.begun_at and not deployment.is_final else (),
+        closes_at=closes_at,
     )
 
 
@@ -137,21 +142,40 @@ def actor_names(texts: set[str]) -> dict[str, str]:
     return {text: actor_name(actor, lambda name: names.get(name, "somebody")) for text, actor in actors.items()}
 
 
+def exposure_shown(deployment: Deployment) -> Exposure | None:
+    """How long a bad version was seen, in whole seconds: less than one is still one."""
+    found = exposure(deployment)
+    return found and Exposure(*(timedelta(seconds=ceil(span.total_seconds())) for span in (found.seen, found.way_back)))
+
+
 def live_context(deployment: Deployment) -> dict[str, Any]:
     """What changes while it runs."""
     lines, is_cut = log_lines(deployment)
     moves = list(deployment.moves.order_by("seq"))
     names = actor_names({move.by for move in moves})
+    undone_by = Deployment.objects.filter(undoes=deployment).first()
     return {
         "deployment": deployment,
         "moves": [(move, names[move.by]) for move in moves],
         "checks": checks_shown(deployment),
         "lines": lines,
         "is_cut": is_cut,
-        "exposure": exposure(deployment),
-        "undone_by": Deployment.objects.filter(undoes=deployment).first(),
-        "is_live": not deployment.is_final and deployment.state != State.NEEDS_HUMAN,
+        "exposure": exposure_shown(deployment),
+        "undone_by": undone_by,
+        "is_live": is_moving(deployment) or (undone_by is not None and is_moving(undone_by)),  # its end says how long users saw this one
     }
+
+
+def is_moving(deployment: Deployment) -> bool:
+    """Whether it changes without anybody doing anything."""
+    return not deployment.is_final and deployment.state != State.NEEDS_HUMAN
+
+
+def seen_changes(person: Person, deployments: Iterable[Deployment]) -> dict[int, Change]:
+    """The change each was ordered for, where this person may see it: it may hold another service that is not theirs to see."""
+    asked = {row.pk: row.leg.change for row in deployments if row.leg is not None}
+    seen = set(changes_for(person).filter(pk__in={change.pk for change in asked.values()}).values_list("pk", flat=True))
+    return {number: change for number, change in asked.items() if change.pk in seen}
 
 
 def page_context(deployment: Deployment, person: Person) -> dict[str, Any]:
@@ -160,6 +184,7 @@ def page_context(deployment: Deployment, person: Person) -> dict[str, Any]:
     settings = settings_of(deployment)
     names = actor_names({deployment.ordered_by})
     return live_context(deployment) | {
+        "change": seen_changes(person, [deployment]).get(deployment.pk),
         "ordered_by": names[deployment.ordered_by],
         "settings_read": settings,
         "way_back": way_back(deployment, by=by),

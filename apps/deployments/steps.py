@@ -46,7 +46,7 @@ def place_order(leg: Leg, target: Target, *, by: Actor, at: datetime) -> Deploym
     return order
 
 
-def begin(held: Held, *, by: Actor) -> None:
+def begin(held: Held, *, by: Actor, policy_digest: str = "") -> None:
     """Take the target, reserve the reach up to the end of the way back, start the leg, and run."""
     order, target, at = held.deployment, held.target, held.now
     assert target.settings is not None  # noqa: S101 - the gate has compared its digest with the signed one
@@ -59,7 +59,7 @@ def begin(held: Held, *, by: Actor) -> None:
     reserve(target, held_for=order.public_id, starts_at=at, until=at + reach, by=by, at=at)
     if order.leg is not None:
         leg_started(order.leg, by=by, at=at)
-    _run(order, by=by, at=at)
+    _run(order, by=by, at=at, policy_digest=policy_digest)
 
 
 def refuse(held: Held, *, code: str, reason: str, by: Actor) -> None:
@@ -126,6 +126,8 @@ def end_switched(held: Held, goal: State, *, by: Actor, reason: str) -> Deployme
 def go_back(held: Held, *, by: Actor, reason: str) -> Deployment:
     """Order the way back and begin it at once: it passes freezes and holds. The target is held afterwards, with the reason."""
     bad, target, at = held.deployment, held.target, held.now
+    # What runs since a success is looked after by the target's settings of today: those of back then may name another place.
+    settings = target.settings if bad.state == State.SUCCEEDED and target.settings is not None else bad.settings
     note_arrival(target, bad.version, Outcome.FAILED, by=by, at=at, caused_by=bad.reference, refs=_change_refs(bad), reason=reason)
     order = Deployment.objects.create(
         target=target,
@@ -135,7 +137,7 @@ def go_back(held: Held, *, by: Actor, reason: str) -> Deployment:
         identities=bad.previous_identities,
         previous_label=bad.label,
         previous_identities=bad.identities,
-        settings=bad.settings,
+        settings=settings,
         way_back_seconds=bad.way_back_seconds,
         ordered_at=at,
         ordered_by=actor_text(by),
@@ -163,7 +165,7 @@ def settle_as_old(held: Held, *, by: Actor, reason: str) -> None:
     order, target, at = held.deployment, held.target, held.now
     if order.undoes is not None:
         # The way back failed: what was to be undone is what runs, and the books said otherwise until now.
-        note_arrival(target, order.undoes.version, Outcome.ADOPTED, by=by, at=at, caused_by=order.reference, reason=reason)
+        note_arrival(target, order.undoes.version, Outcome.LEFT, by=by, at=at, caused_by=order.reference, reason=reason)
         release_reservation(order.undoes.public_id, by=by, at=at)
     else:
         release_reservation(order.public_id, by=by, at=at)
@@ -174,11 +176,15 @@ def settle_as_old(held: Held, *, by: Actor, reason: str) -> None:
     _leave(held, by=by)
 
 
-def _run(order: Deployment, *, by: Actor, at: datetime) -> None:
+def _run(order: Deployment, *, by: Actor, at: datetime, policy_digest: str = "") -> None:
     last = Deployment.objects.filter(target=order.target_id).aggregate(last=Max("turn"))["last"]
     order.turn = (last or 0) + 1
     order.begun_at, order.wake_at, order.waits_for = at, at, ""
-    move(order, State.RUNNING, by=by, at=at, data={"turn": order.turn})
+    revision = order.leg.change.revision if order.leg else None
+    # What the start relied on: the settings carried out, the content agreed to, the policy it was judged by.
+    relied_on = {"settings_digest": order.settings.digest, "revision_digest": revision and revision.digest, "policy_digest": policy_digest}
+    proof = {name: value for name, value in relied_on.items() if value}
+    move(order, State.RUNNING, by=by, at=at, data={"turn": order.turn, **proof})
 
 
 def _leave(held: Held, *, by: Actor) -> None:

@@ -17,7 +17,7 @@ from apps.deployments.facts import log_text
 from apps.deployments.forms import Settlement, Shown, StopReason, WayBackReason
 from apps.deployments.models import Deployment
 from apps.deployments.rules.orders import Truth
-from apps.deployments.shown import actor_names, page_context
+from apps.deployments.shown import actor_names, page_context, seen_changes
 
 PAGE = 50
 
@@ -33,9 +33,9 @@ def deployments(request: PageRequest) -> HttpResponse:
     if before.isascii() and before.isdigit() and len(before) < 19:
         found = found.filter(pk__lt=int(before))
     rows = list(found[: PAGE + 1])
-    names = actor_names({row.ordered_by for row in rows})
+    names, seen = actor_names({row.ordered_by for row in rows}), seen_changes(request.user, rows)
     context = {
-        "rows": [(row, names[row.ordered_by]) for row in rows[:PAGE]],
+        "rows": [(row, names[row.ordered_by], seen.get(row.pk)) for row in rows[:PAGE]],
         "view": view,
         "older_url": f"?view={view}&before={rows[PAGE - 1].pk}" if len(rows) > PAGE else "",
         "newest_url": f"?view={view}" if before else "",

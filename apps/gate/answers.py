@@ -27,8 +27,8 @@ def question_bytes(question: Question) -> bytes:
     return _compact(body)
 
 
-def read_question(data: bytes, *, credential: bytes | None) -> Question:
-    """A stored question, asked again by whoever carries this credential."""
+def read_question(data: bytes) -> Question:
+    """A stored question, as if our own machinery asked it."""
     body = json.loads(data)
     return Question(
         service=body["service"],
@@ -36,26 +36,28 @@ def read_question(data: bytes, *, credential: bytes | None) -> Question:
         identities=tuple(body["identities"]),
         action=Action(body["action"]),
         run=Run(**body["run"]) if body["run"] else None,
-        credential=credential,
     )
 
 
-def record_bytes(evaluation: UUID, facts: Facts, verdict: Verdict) -> bytes:
+def record_of(evaluation: UUID | None, facts: Facts, verdict: Verdict) -> dict[str, Any]:
     """The answer as it is recorded, whole whatever the asker is told."""
-    return _compact(
-        {
-            "schema": SCHEMA,
-            "evaluation": str(evaluation),
-            "at": _moment(facts.now),
-            "judge": VERSION,
-            "verdict": verdict.verdict.value,
-            "final": verdict.final,
-            "earliest": _moment(verdict.earliest),
-            "findings": [_finding(finding) for finding in verdict.findings],
-            "passed": list(verdict.passed),
-            "bound": bound(facts, verdict),
-        }
-    )
+    return {
+        "schema": SCHEMA,
+        "evaluation": str(evaluation) if evaluation else None,
+        "at": _moment(facts.now),
+        "judge": VERSION,
+        "verdict": verdict.verdict.value,
+        "final": verdict.final,
+        "earliest": _moment(verdict.earliest),
+        "findings": [_finding(finding) for finding in verdict.findings],
+        "passed": list(verdict.passed),
+        "bound": bound(facts, verdict),
+    }
+
+
+def record_bytes(record: Mapping[str, Any]) -> bytes:
+    """The bytes that are stored and hashed."""
+    return _compact(record)
 
 
 def bound(facts: Facts, verdict: Verdict) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The gate over HTTP: plain views, outside sessions and CSRF. An error of ours is told as 503 and is never a yes."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -16,7 +15,7 @@ from apps.core.refusals import BadContent, Refused
 from apps.gate.actions import note_dead_token
 from apps.gate.counting import unknown_tokens
 from apps.gate.evaluate import Reply, UnknownToken, answer, look_again
-from apps.gate.inputs import LONGEST_BODY, NotReadable, read_bearer, read_body, read_question
+from apps.gate.inputs import LONGEST_BODY, Credential, NotReadable, read_bearer, read_body, read_question
 
 logger = logging.getLogger(__name__)
 Answering = Callable[..., HttpResponse]
@@ -42,6 +41,7 @@ def told_as_problem(view: Answering) -> Answering:
             logger.exception("the gate could not tell")
             response = problem_json(503, "could_not_tell", "The gate could not tell. This is no yes.", cure="Ask again in a few seconds.")
             response["Retry-After"] = "5"
+        response["Content-Length"] = str(len(response.content))
         response["Cache-Control"] = "no-store"
         response["X-Content-Type-Options"] = "nosniff"
         return response
@@ -93,9 +93,8 @@ def _bounded(request: HttpRequest) -> bytes:
     return request.body
 
 
-def _credential(request: HttpRequest) -> bytes | None:
-    token = read_bearer(request.headers.get("Authorization", ""))
-    return hashlib.sha256(token.encode()).digest() if token else None
+def _credential(request: HttpRequest) -> Credential | None:
+    return read_bearer(request.headers.get("Authorization", ""))
 
 
 def _no_token() -> HttpResponse:

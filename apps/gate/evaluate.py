@@ -20,12 +20,14 @@ from apps.core.ids import MILLISECOND, id_at, moment_in, new_id
 from apps.core.references import reference
 from apps.core.refusals import Refused, not_allowed, not_now
 from apps.core.signing import signing_key
-from apps.gate.answers import about, is_pending, is_same, judged_leg, question_bytes, read_question, record_bytes, told
-from apps.gate.gather import Gathered, gather
+from apps.gate.answers import about, is_pending, is_same, judged_leg, question_bytes, read_question, record_bytes, record_of, told
+from apps.gate.gather import gather
+from apps.gate.inputs import Credential
 from apps.gate.models import Evaluation
+from apps.gate.reading import Gathered
 from apps.gate.recording import Asked, Handed, write_answer
 from apps.gate.rules import Action, Answer, AskerFacts, AskerKind, Facts, Question, Verdict, judge
-from apps.gate.tickets import LONGEST_LIFE, ROLLBACK_LIFE, Permit, issue
+from apps.gate.tickets import LONGEST_LIFE, ROLLBACK_LIFE, Permit, Signed, issue
 
 SOONEST, LATEST = 2, 15  # seconds until a PENDING is asked again
 WORTH_KEEPING = timedelta(seconds=60)  # a ticket with less left is not handed out again
@@ -70,7 +72,7 @@ def answer(question: Question, *, dry_run: bool = False) -> Reply:
     facts = heard.facts
     _let_in(facts, dry_run=dry_run)
     if dry_run:
-        return Reply(_told(None, facts, _record(None, facts, judge(facts))))
+        return Reply(_told(None, facts, record_of(None, facts, judge(facts))))
     data, before = question_bytes(question), heard.asked_before
     if before is None:
         reply = _begun(question, heard, data)
@@ -81,17 +83,17 @@ def answer(question: Question, *, dry_run: bool = False) -> Reply:
     return _again(question, heard, data, before)
 
 
-def look_again(evaluation: UUID, *, credential: bytes) -> Reply | None:
+def look_again(evaluation: UUID, *, credential: Credential) -> Reply | None:
     """Judge a stored question at this moment; records nothing and hands out nothing. None where there is no such evaluation."""
     at = moment_in(evaluation)
     row = Evaluation.objects.filter(id=evaluation, at__gte=at, at__lt=at + MILLISECOND).first() if at else None
-    asked = read_question(bytes(row.question), credential=credential) if row else Question("", "", (), credential=credential)
-    facts = gather(asked).facts
+    asked = read_question(bytes(row.question)) if row else Question("", "", ())
+    facts = gather(replace(asked, credential=credential.hash, is_personal=credential.is_personal)).facts
     _let_in(facts, dry_run=True)
     # A token sees its own evaluations; that of another is as unknown as one that does not exist.
     if row is None or (facts.asker.kind is AskerKind.TOKEN and facts.asker.pk != row.token_id):
         return None
-    return Reply(_told(evaluation, facts, _record(evaluation, facts, judge(facts))))
+    return Reply(_told(evaluation, facts, record_of(evaluation, facts, judge(facts))))
 
 
 def _let_in(facts: Facts, *, dry_run: bool) -> None:
@@ -105,13 +107,13 @@ def _begun(question: Question, heard: Gathered, data: bytes) -> Reply | None:
     """The first answer of an evaluation; None where a twin has begun it meanwhile."""
     facts, verdict = heard.facts, judge(heard.facts)
     evaluation = id_at(facts.now)
-    asked = _asked(evaluation, question, facts, data, is_new=True)
-    record = record_bytes(evaluation, facts, verdict)
-    tickets = _tickets(evaluation, heard, verdict)
-    entry = _entry(evaluation, facts, verdict, record=record, tickets=tickets)
-    if not write_answer(asked, at=facts.now, verdict=verdict, record=record, tickets=tickets, entry=entry):
+    asked = _asked(evaluation, question, heard, data, is_new=True)
+    record = record_of(evaluation, facts, verdict)
+    stored, tickets = record_bytes(record), _tickets(_permits(evaluation, heard, verdict), heard)
+    entry = _entry(evaluation, facts, verdict, record=stored, tickets=tickets)
+    if not write_answer(asked, at=facts.now, verdict=verdict, record=stored, tickets=tickets, entry=entry):
         return None
-    return Reply(_told(evaluation, facts, json.loads(record), [(one.action, one.envelope) for one in tickets]), is_new=True)
+    return Reply(_told(evaluation, facts, record, tickets), is_new=True)
 
 
 def _again(question: Question, heard: Gathered, data: bytes, before: Mapping[str, Any]) -> Reply:
@@ -120,19 +122,19 @@ def _again(question: Question, heard: Gathered, data: bytes, before: Mapping[str
     if last["final"]:
         return Reply(_told(evaluation, facts, json.loads(b64decode(last["record"]))))
     verdict = judge(facts)
-    record = record_bytes(evaluation, facts, verdict)
-    live = _live_tickets(before, facts, _permits(evaluation, heard, verdict))
-    tickets = [] if live else _tickets(evaluation, heard, verdict)
-    repeated = is_same(last, verdict)
-    if tickets or not repeated:
-        asked = _asked(evaluation, question, facts, data, is_new=False)
-        entry = _entry(evaluation, facts, verdict, record=None if repeated else record, tickets=tickets)
-        write_answer(asked, at=facts.now, verdict=verdict, record=None if repeated else record, tickets=tickets, entry=entry)
-    handed = live or [(one.action, one.envelope) for one in tickets]
-    return Reply(_told(evaluation, facts, json.loads(record), handed))
+    record, permits = record_of(evaluation, facts, verdict), _permits(evaluation, heard, verdict)
+    live = _live_tickets(before, facts, permits)
+    tickets = [] if live else _tickets(permits, heard)
+    stored = None if is_same(last, verdict) else record_bytes(record)
+    if tickets or stored is not None:
+        asked = _asked(evaluation, question, heard, data, is_new=False)
+        entry = _entry(evaluation, facts, verdict, record=stored, tickets=tickets)
+        write_answer(asked, at=facts.now, verdict=verdict, record=stored, tickets=tickets, entry=entry)
+    return Reply(_told(evaluation, facts, record, live or tickets))
 
 
-def _asked(evaluation: UUID, question: Question, facts: Facts, data: bytes, *, is_new: bool) -> Asked:
+def _asked(evaluation: UUID, question: Question, heard: Gathered, data: bytes, *, is_new: bool) -> Asked:
+    facts = heard.facts
     return Asked(
         id=evaluation,
         token=facts.asker.pk,
@@ -141,15 +143,11 @@ def _asked(evaluation: UUID, question: Question, facts: Facts, data: bytes, *, i
         question=data,
         target=facts.target.pk if facts.target else None,
         is_new=is_new,
+        notes_use=not heard.is_use_noted,
     )
 
 
-def _record(evaluation: UUID | None, facts: Facts, verdict: Verdict) -> Mapping[str, Any]:
-    record: Mapping[str, Any] = json.loads(record_bytes(evaluation or UUID(int=0), facts, verdict))
-    return record
-
-
-def _entry(evaluation: UUID, facts: Facts, verdict: Verdict, *, record: bytes | None, tickets: Sequence[Handed]) -> Draft | None:
+def _entry(evaluation: UUID, facts: Facts, verdict: Verdict, *, record: bytes | None, tickets: Sequence[Handed]) -> Draft:
     """The entry of an answer; a renewed ticket for an answer already recorded is told as that."""
     assert facts.asker.id is not None  # noqa: S101 - only tokens are recorded, and every token has an id
     handed = [str(one.id) for one in tickets]
@@ -205,29 +203,37 @@ def _expiry(facts: Facts, verdict: Verdict) -> datetime:
     return min(ends)
 
 
-def _tickets(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Handed]:
-    permits = _permits(evaluation, heard, verdict)
+def _tickets(permits: Sequence[Permit], heard: Gathered) -> list[Handed]:
+    key = signing_key()
     if permits and not heard.is_key_listed:
         with transaction.atomic():
-            list_key(signing_key(), by=system("gate"), at=heard.facts.now)
-    return [Handed(one.id, one.action.value, one.binds, issue(one, key=signing_key()), one.expires_at) for one in permits]
+            list_key(key, by=system("gate"), at=heard.facts.now)
+    return [Handed(one.id, one.action, one.binds, issue(one, key=key), one.expires_at) for one in permits]
 
 
-def _live_tickets(before: Mapping[str, Any], facts: Facts, permits: Sequence[Permit]) -> list[tuple[str, bytes]]:
+def _live_tickets(before: Mapping[str, Any], facts: Facts, permits: Sequence[Permit]) -> list[Handed]:
     """The unspent tickets that still permit exactly this; none, unless all of them are there."""
-    soon = (facts.now + WORTH_KEEPING).isoformat()
+    soon = facts.now + WORTH_KEEPING
+    stored = [(one, datetime.fromisoformat(one["expires_at"])) for one in before["tickets"] or ()]
     fresh = {
-        one["binds"]: one for one in before["tickets"] or () if datetime.fromisoformat(one["expires_at"]) > datetime.fromisoformat(soon)
+        one["binds"]: Handed(
+            id=UUID(one["id"]),
+            action=Action(one["action"]),
+            binds=one["binds"],
+            signed=Signed(b64decode(one["payload"]), one["key_id"], b64decode(one["signature"])),
+            expires_at=expires_at,
+        )
+        for one, expires_at in stored
+        if expires_at > soon
     }
     found = [fresh[permit.binds] for permit in permits if permit.binds in fresh]
-    return [(one["action"], b64decode(one["envelope"])) for one in found] if len(found) == len(permits) else []
+    return found if len(found) == len(permits) else []
 
 
-def _told(evaluation: UUID | None, facts: Facts, record: Mapping[str, Any], tickets: Sequence[tuple[str, bytes]] = ()) -> dict[str, Any]:
+def _told(evaluation: UUID | None, facts: Facts, record: Mapping[str, Any], tickets: Sequence[Handed] = ()) -> dict[str, Any]:
     body = told(record, evaluation=evaluation, detail=facts.asker.detail)
-    for action, envelope in tickets:
-        own = action == facts.question.action
-        body["ticket" if own else "rollback_ticket"] = json.loads(envelope)
+    for one in tickets:
+        body["ticket" if one.action is facts.question.action else "rollback_ticket"] = one.signed.envelope
     if is_pending(record):
         body["retry_after"] = SOONEST + secrets.randbelow(LATEST - SOONEST + 1)
     return body

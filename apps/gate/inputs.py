@@ -1,8 +1,10 @@
 """Reading a question from the bytes of a request: strictly, with a sentence for every field that cannot be read."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,7 +44,15 @@ def read_body(data: bytes) -> Mapping[str, Any]:
     return body
 
 
-def read_question(body: Mapping[str, Any], *, credential: bytes, key: str = "") -> tuple[Question, bool]:
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A bearer token as it is looked up: its hash, and whether it has the form of a person's."""
+
+    hash: bytes
+    is_personal: bool
+
+
+def read_question(body: Mapping[str, Any], *, credential: Credential, key: str = "") -> tuple[Question, bool]:
     """Read a question and whether it is a dry run; raises BadContent that names every field."""
     errors: Errors = {name[:80]: ["A question has no such field."] for name in body if name not in MEMBERS}
     question = Question(
@@ -51,7 +61,8 @@ def read_question(body: Mapping[str, Any], *, credential: bytes, key: str = "") 
         identities=_identities(body.get("identities"), errors),
         action=_action(body.get("action", "deploy"), errors),
         run=_run(body.get("run"), errors),
-        credential=credential,
+        credential=credential.hash,
+        is_personal=credential.is_personal,
         key=_key(key, errors),
     )
     dry_run = body.get("dry_run", False)
@@ -62,10 +73,13 @@ def read_question(body: Mapping[str, Any], *, credential: bytes, key: str = "") 
     return question, dry_run
 
 
-def read_bearer(header: str) -> str | None:
+def read_bearer(header: str) -> Credential | None:
     """The token of an Authorization header; None where there is none that could be ours."""
     scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and BEARER.fullmatch(token.strip()) else None
+    token = token.strip()
+    if scheme.lower() != "bearer" or not BEARER.fullmatch(token):
+        return None
+    return Credential(hashlib.sha256(token.encode()).digest(), is_personal=token.startswith("ccp_"))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -125,7 +125,9 @@ class Ticket(models.Model):
     evaluation_id = models.UUIDField()
     action = models.CharField(max_length=10, choices=[(action.value, action.value) for action in Action])
     binds = models.CharField(max_length=64)  # SHA-256 of what it permits: another leg, revision or settings is another ticket
-    envelope = models.BinaryField()
+    payload = models.BinaryField()
+    key_id = models.CharField(max_length=40)
+    signature = models.BinaryField()
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

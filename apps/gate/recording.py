@@ -3,43 +3,46 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from apps.audit.record import Draft
-from apps.gate.rules import VERSION, Answer, Verdict
+from apps.gate.rules import VERSION, Action, Answer, Verdict
+from apps.gate.tickets import Signed
 from apps.gate.wire import Statement, write
 
-# Every insert hangs on `go`: it is empty where another request has taken the Idempotency-Key meanwhile, and then nothing is
-# written. `synchronous_commit` holds for this one transaction: a DENY may be lost with the power, an ALLOW may not.
-ANSWER = Statement(
-    "gate_answer",
-    """with mode as materialized (select set_config('synchronous_commit', $1, true) as is_set),
-  taken as (
-    insert into gate_evaluationkey (token_id, key, body_hash, evaluation_id, at)
-    select $2, $3, $4, $5, $6 from mode where $7 and $3 <> '' on conflict do nothing returning 1),
-  go as materialized (select 1 from mode where not $7 or $3 = '' or exists (select 1 from taken)),
-  asked as (
-    insert into gate_evaluation (id, at, token_id, key, question, target_id)
-    select $5, $6, $2, $3, $8, $9 from go where $7),
-  answered as (
-    insert into gate_verdict (evaluation_id, at, verdict, is_final, codes, record, judge)
-    select $5, $6, $10, $11, $12, $13, $14 from go where $13 is not null),
-  handed as (
-    insert into gate_ticket (public_id, evaluation_id, action, binds, envelope, issued_at, expires_at)
-    select x.id, $5, x.action, x.binds, x.envelope, $6, x.expires_at
-    from go, unnest($15::uuid[], $16::text[], $17::text[], $18::bytea[], $19::timestamptz[]) as x(id, action, binds, envelope, expires_at)),
-  told as (
-    insert into audit_entry (id, event, at, subject, refs, body)
-    select $20, $21, $6, $22, $23, $24 from go where $24 is not null),
-  used as (
-    update gate_gatetoken set used_at = $6 from go
-    where gate_gatetoken.id = $2 and (used_at is null or used_at < $6 - interval '1 hour'))
-select count(*) from go""",
-    (
-        "text", "bigint", "text", "bytea", "uuid", "timestamptz", "boolean", "bytea", "bigint", "text", "boolean", "text[]", "bytea",
-        "smallint", "uuid[]", "text[]", "text[]", "bytea[]", "timestamptz[]", "uuid", "text", "text", "text[]", "bytea",
-    ),
+TYPES = (
+    "text", "bigint", "text", "bytea", "uuid", "timestamptz", "bytea", "bigint", "text", "boolean", "text[]", "bytea",
+    "smallint", "uuid[]", "text[]", "text[]", "bytea[]", "text[]", "bytea[]", "timestamptz[]", "uuid", "text", "text", "text[]", "bytea",
 )  # fmt: skip
+
+# `synchronous_commit` holds for this one transaction: a DENY may be lost with the power, an ALLOW may not.
+MODE = "mode as materialized (select set_config('synchronous_commit', $1, true) as is_set)"
+# Everything hangs on `go`: it is empty where another request has taken the key meanwhile, and then nothing is written.
+GO_KEYED = """taken as (
+    insert into gate_evaluationkey (token_id, key, body_hash, evaluation_id, at)
+    select $2, $3, $4, $5, $6 from mode on conflict do nothing returning 1),
+  go as materialized (select 1 from taken)"""
+GO = "go as materialized (select 1 from mode)"
+PARTS = {
+    "asked": """insert into gate_evaluation (id, at, token_id, key, question, target_id) select $5, $6, $2, $3, $7, $8 from go""",
+    "answered": """insert into gate_verdict (evaluation_id, at, verdict, is_final, codes, record, judge)
+    select $5, $6, $9, $10, $11, $12, $13 from go""",
+    "handed": """insert into gate_ticket (public_id, evaluation_id, action, binds, payload, key_id, signature, issued_at, expires_at)
+    select x.id, $5, x.action, x.binds, x.payload, x.key_id, x.signature, $6, x.expires_at
+    from go, unnest($14::uuid[], $15::text[], $16::text[], $17::bytea[], $18::text[], $19::bytea[], $20::timestamptz[])
+      as x(id, action, binds, payload, key_id, signature, expires_at)""",
+    "told": "insert into audit_entry (id, event, at, subject, refs, body) select $21, $22, $6, $23, $24, $25 from go",
+    "used": "update gate_gatetoken set used_at = $6 from go where gate_gatetoken.id = $2",
+}
+
+
+@cache
+def answer_statement(parts: frozenset[str], *, keyed: bool) -> Statement:
+    """The statement with only the parts this answer needs: starting a part costs as much as running it."""
+    named = [name for name in PARTS if name in parts]
+    written = ",\n  ".join([MODE, GO_KEYED if keyed else GO, *(f"{name} as ({PARTS[name]})" for name in named)])
+    return Statement("_".join(["gate_answer", *named, *(["keyed"] if keyed else [])]), f"with {written} select count(*) from go", TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ class Handed:
     """A ticket to be stored and handed out."""
 
     id: UUID
-    action: str
+    action: Action
     binds: str
-    envelope: bytes
+    signed: Signed
     expires_at: datetime
 
 
@@ -64,42 +67,41 @@ class Asked:
     question: bytes
     target: int | None
     is_new: bool
+    notes_use: bool  # the token's last use is written once an hour
 
 
-def write_answer(
-    asked: Asked, *, at: datetime, verdict: Verdict, record: bytes | None, tickets: Sequence[Handed], entry: Draft | None
-) -> bool:
+def write_answer(asked: Asked, *, at: datetime, verdict: Verdict, record: bytes | None, tickets: Sequence[Handed], entry: Draft) -> bool:
     """Write one answer; False where another request has taken the key meanwhile and nothing was written.
 
     `record` is None where the answer is the one already recorded; `at` is the moment that was judged."""
-    told = entry.columns if entry else (None,) * 6
-    rows = write(
-        ANSWER,
-        (
-            "on" if verdict.verdict is Answer.ALLOW else "off",
-            asked.token,
-            asked.key,
-            asked.body_hash,
-            asked.id,
-            at,
-            asked.is_new,
-            asked.question,
-            asked.target,
-            verdict.verdict.value,
-            verdict.final,
-            list(verdict.codes),
-            record,
-            VERSION,
-            [one.id for one in tickets],
-            [one.action for one in tickets],
-            [one.binds for one in tickets],
-            [one.envelope for one in tickets],
-            [one.expires_at for one in tickets],
-            told[0],
-            told[1].value if told[1] else None,
-            told[3],
-            told[4] if told[4] is not None else [],
-            told[5],
-        ),
+    wanted = {"asked": asked.is_new, "answered": record is not None, "handed": bool(tickets), "told": True, "used": asked.notes_use}
+    parts = frozenset(name for name, is_in in wanted.items() if is_in)
+    entry_id, event, _, subject, refs, body = entry.columns
+    values = (
+        "on" if verdict.verdict is Answer.ALLOW else "off",
+        asked.token,
+        asked.key,
+        asked.body_hash,
+        asked.id,
+        at,
+        asked.question,
+        asked.target,
+        verdict.verdict.value,
+        verdict.final,
+        verdict.codes,
+        record,
+        VERSION,
+        [one.id for one in tickets],
+        [one.action.value for one in tickets],
+        [one.binds for one in tickets],
+        [one.signed.payload for one in tickets],
+        [one.signed.key_id for one in tickets],
+        [one.signed.signature for one in tickets],
+        [one.expires_at for one in tickets],
+        entry_id,
+        event.value,
+        subject,
+        refs,
+        body,
     )
-    return rows == [[b"1"]]
+    return write(answer_statement(parts, keyed=asked.is_new and bool(asked.key)), values) == [[b"1"]]

@@ -61,16 +61,29 @@ class Permit:
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-def issue(permit: Permit, *, key: SigningKey) -> bytes:
-    """Sign a permit; the bytes are the JSON envelope."""
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A permit with its signature: what is stored of a ticket."""
+
+    payload: bytes
+    key_id: str
+    signature: bytes
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The DSSE envelope that is handed out."""
+        return {
+            "payloadType": PAYLOAD_TYPE,
+            "payload": b64encode(self.payload).decode(),
+            "signatures": [{"keyid": self.key_id, "sig": b64encode(self.signature).decode()}],
+        }
+
+
+def issue(permit: Permit, *, key: SigningKey) -> Signed:
+    """Sign a permit."""
     payload = json.dumps(_statement(permit), separators=(",", ":"), sort_keys=True).encode()
     signature = key.sign(pae(payload))
-    envelope = {
-        "payloadType": PAYLOAD_TYPE,
-        "payload": b64encode(payload).decode(),
-        "signatures": [{"keyid": signature.key_id, "sig": b64encode(signature.value).decode()}],
-    }
-    return json.dumps(envelope, separators=(",", ":")).encode()
+    return Signed(payload, signature.key_id, signature.value)
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:

@@ -33,7 +33,7 @@ class FirstPerson:
 
 @verb
 def set_up_installation(code: str, *, first: FirstPerson, now: datetime | None = None) -> Person:
-    """Make the administrator, the three environments and production's policy.
+    """Make the administrator, who is the first auditor too, the three environments and production's policy.
 
     Raises BadContent for a wrong code or unusable fields, Refused once an administrator exists."""
     take_calendar_guard()
@@ -41,7 +41,8 @@ def set_up_installation(code: str, *, first: FirstPerson, now: datetime | None =
     use_set_up_code(code, at=at)
     by = system("set_up")
     person = add_person(email=first.email, name=first.name, by=by, at=at, time_zone=first.time_zone, password=first.password)
-    give_role(person, Role.ADMINISTRATOR, by=by, at=at)
+    for role in (Role.ADMINISTRATOR, Role.AUDITOR):
+        give_role(person, role, by=by, at=at)
     for environment in [add_rung(name, rank, required, by=by, at=at) for name, rank, required in LADDER]:
         if environment.change_required == ChangeRequired.APPROVED:
             set_policy(name=f"Everything in {environment.name}", environment=environment, document=default_body(), by=by, at=at)

@@ -1,19 +1,22 @@
 """The only way to an incident: for people who see its service."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404
 
 from apps.accounts import access as accounts
+from apps.accounts.facts import standing_grants
 from apps.accounts.models import Person
 from apps.catalog import access as catalog
 from apps.catalog.access import services_for
 from apps.catalog.models import Arrival, Target
-from apps.core.references import Reference
+from apps.core.references import Reference, with_public_ids
 from apps.deployments.access import refs_of_work
 from apps.incidents.models import Incident, TimelineEntry
+from apps.incidents.rules import LEADING
 
 ARRIVALS_SHOWN = 5
 
@@ -41,8 +44,17 @@ def get_timeline_entry(person: Person, number: int, entry_id: UUID) -> TimelineE
 
 
 def standing_incident(target: Target) -> Incident | None:
-    """The incident of a target that is not resolved."""
-    return Incident.objects.filter(target=target).exclude(state="RESOLVED").first()
+    """The incident of a target that is not resolved, locked for whoever writes it; the caller has locked the target."""
+    return Incident.objects.select_for_update(of=("self",)).filter(target=target).exclude(state="RESOLVED").first()
+
+
+def hold_incident(incident_id: int, now: datetime | None = None) -> tuple[Incident, datetime]:
+    """Lock an incident behind its target, in the one order every writer keeps; raises DoesNotExist."""
+    target_id = Incident.objects.values_list("target_id", flat=True).get(pk=incident_id)
+    target = Target.objects.select_for_update(of=("self",)).select_related("service", "environment").get(pk=target_id)
+    incident, now = Incident.objects.lock(incident_id, now)
+    incident.target = target
+    return incident, now
 
 
 def arrivals_before(incident: Incident) -> list[Arrival]:
@@ -51,10 +63,15 @@ def arrivals_before(incident: Incident) -> list[Arrival]:
     return list(arrivals.select_related("target__environment", "target__service").order_by("-at", "-pk")[:ARRIVALS_SHOWN])
 
 
-def names_of(references: Iterable[Reference]) -> dict[str, str]:
-    """What to print for everything an entry may name, by the reference's text."""
-    named = set(references)
+def may_stop_something(person: Person) -> bool:
+    """Whether the person may stop deployments of any service: the form asks only those."""
+    return standing_grants().filter(person=person, role__in=LEADING).exists()
+
+
+def names_of(references: Iterable[Reference], *, reader: Person) -> dict[str, str]:
+    """What to print for everything an entry may name, by the reference's text; what the reader does not see has no name."""
+    named = with_public_ids(references)
     ids = [name.id for name in named if name.kind == "incident"]
-    own = {incident.reference: incident.ref for incident in Incident.objects.filter(public_id__in=ids)} if ids else {}
-    found = {**accounts.names_of(named), **catalog.names_of(named), **refs_of_work(named), **own}
+    own = {incident.reference: incident.ref for incident in incidents_for(reader).filter(public_id__in=ids)} if ids else {}
+    found = {**accounts.names_of(named), **catalog.names_of(named), **refs_of_work(named, reader=reader), **own}
     return {str(name): text for name, text in found.items()}

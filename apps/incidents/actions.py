@@ -9,7 +9,7 @@ from apps.core.actors import Actor
 from apps.core.refusals import BadContent, Refused
 from apps.core.texts import read_line, read_text
 from apps.core.verbs import verb
-from apps.incidents.access import standing_incident
+from apps.incidents.access import hold_incident, standing_incident
 from apps.incidents.models import Incident, TimelineEntry
 from apps.incidents.refusals import recover_refusal, resolve_refusal
 from apps.incidents.rules import LEADING, why_not_correct, why_not_moment, why_not_open
@@ -24,13 +24,15 @@ LONGEST_TITLE, LONGEST_NOTE, LONGEST_REASON = 200, 4000, 300
 def open_incident(
     target_id: int, *, title: str, by: Actor, started_at: datetime | None = None, hold: bool = True, now: datetime | None = None
 ) -> Incident:
-    """Say that something is wrong for users; by default deployments to the target stop, rollbacks still go."""
+    """Say that something is wrong for users; by default deployments to the target stop, rollbacks still go.
+
+    Anybody may say it; to stop a target is for those who operate it."""
     title = read_line(title, field="title", longest=LONGEST_TITLE)
     target, now = Target.objects.lock(target_id, now)
-    asker(by, target.service)
+    roles = asker(by, target.service).roles
     started_at = _moment(started_at, field="started_at", now=now)
     standing = standing_incident(target)
-    if refusal := why_not_open(standing=standing.ref if standing and standing.state == State.OPEN else ""):
+    if refusal := why_not_open(roles, standing=standing.ref if standing and standing.state == State.OPEN else "", hold=hold):
         raise Refused(refusal, about=target.reference)
     incident = begin_incident(target, title=title, started_at=started_at, by=by, at=now) or standing
     assert incident is not None  # noqa: S101 - a new one, or the recovered one that opened again
@@ -46,7 +48,7 @@ def note_on_timeline(
 ) -> TimelineEntry:
     """Write what happened; a late entry keeps both times."""
     text = read_text(text, field="text", longest=LONGEST_NOTE, empty=False)
-    incident, now = Incident.objects.lock(incident_id, now)
+    incident, now = hold_incident(incident_id, now)
     asker(by, incident.target.service)
     return write_note(incident, text=text, occurred_at=_moment(occurred_at, field="occurred_at", now=now), by=by, at=now)
 
@@ -58,7 +60,7 @@ def correct_timeline(
     """Put a better entry in the place of one; the old one stays readable, struck out."""
     text = read_text(text, field="text", longest=LONGEST_NOTE, empty=False)
     old = TimelineEntry.objects.get(pk=entry_id)
-    incident, now = Incident.objects.lock(old.incident_id, now)
+    incident, now = hold_incident(old.incident_id, now)
     leads = bool(asker(by, incident.target.service).roles & LEADING)
     superseded = TimelineEntry.objects.filter(supersedes=old).exists()
     if refusal := why_not_correct(superseded=superseded, is_theirs=old.by == actor_text(by), leads=leads):
@@ -71,7 +73,7 @@ def correct_timeline(
 def recover_incident(incident_id: int, *, by: Actor, reason: str = "", now: datetime | None = None) -> Incident:
     """Users are well again; what is left to do is still open."""
     reason = read_line(reason, field="reason", longest=LONGEST_REASON, empty=True)
-    incident, now = Incident.objects.lock(incident_id, now)
+    incident, now = hold_incident(incident_id, now)
     if refusal := recover_refusal(incident, by=by):
         raise Refused(refusal, about=incident.reference)
     move(incident, State.RECOVERED, by=by, at=now, reason=reason)
@@ -82,7 +84,7 @@ def recover_incident(incident_id: int, *, by: Actor, reason: str = "", now: date
 def resolve_incident(incident_id: int, *, by: Actor, reason: str, now: datetime | None = None) -> Incident:
     """It is over, and why it is."""
     reason = read_line(reason, field="reason", longest=LONGEST_REASON)
-    incident, now = Incident.objects.lock(incident_id, now)
+    incident, now = hold_incident(incident_id, now)
     if refusal := resolve_refusal(incident, by=by):
         raise Refused(refusal, about=incident.reference)
     move(incident, State.RESOLVED, by=by, at=now, reason=reason)

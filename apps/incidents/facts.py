@@ -1,16 +1,18 @@
 """The timeline of an incident: every event of its service from a day before, out of the stream, with people's notes between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from apps.accounts.models import Person
 from apps.audit.entries import StreamEntry
 from apps.audit.names import read_actor
 from apps.audit.sentences import actor_name, sentence
 from apps.audit.stream import entries_about_any
 from apps.audit.vocabulary import Event
-from apps.core.references import Reference
+from apps.changes.access import changes_for
+from apps.core.references import Reference, with_public_ids
 from apps.incidents.models import Incident, TimelineEntry
 
 BEFORE = timedelta(hours=24)
@@ -25,6 +27,8 @@ KEY = frozenset(
     | {Event.HOLD_PLACED, Event.HOLD_LIFTED, Event.TARGET_LOCKED, Event.TARGET_UNLOCKED, Event.TARGET_SETTINGS_CHANGED}
     | {Event.INCIDENT_OPENED, Event.INCIDENT_RECOVERED, Event.INCIDENT_RESOLVED, Event.FREEZE_DECLARED, Event.FREEZE_LIFTED}
 )
+# What was done to the service itself is told to everybody who sees the service; a change they do not see is not named in it.
+OF_THE_SERVICE = frozenset({"deployment", "target", "hold", "incident"})
 # Told by the notes themselves.
 NOTES = frozenset({Event.TIMELINE_NOTED, Event.TIMELINE_CORRECTED})
 
@@ -46,15 +50,15 @@ class TimelineLine:
 
 
 def timeline(
-    incident: Incident, *, names_of: Callable[[list[Reference]], dict[str, str]], only_key: bool = True
+    incident: Incident, *, reader: Person, names_of: Callable[[list[Reference]], dict[str, str]], only_key: bool = True
 ) -> tuple[list[TimelineLine], int]:
-    """The lines, oldest first, and how many there are in all."""
-    entries = [entry for entry in reversed(_entries(incident)) if entry.event not in NOTES]
+    """The lines that the reader may see, oldest first, and how many there are in all."""
+    entries = _seen_by(reader, [entry for entry in reversed(_entries(incident)) if entry.event not in NOTES])
     notes = list(TimelineEntry.objects.filter(incident=incident).order_by("occurred_at", "pk"))
     shown = [entry for entry in entries if entry.event in KEY] if only_key else entries
     actors = [read_actor(note.by) for note in notes] + [entry.by for entry in shown]
     people = [Reference("person", str(actor.person_id)) for actor in actors if actor.person_id]
-    names = names_of([*people, *(name for entry in shown for name in (*entry.refs, entry.subject))])
+    names = names_of([*people, *(name for entry in shown for name in _named(entry))])
 
     def name_of(text: str) -> str:
         return names.get(text) or text.partition(":")[0]
@@ -69,9 +73,21 @@ def _entries(incident: Incident) -> list[StreamEntry]:
     return entries_about_any([incident.target.service.reference, incident.reference], since=since, until=until, limit=MOST)
 
 
+def _seen_by(reader: Person, entries: list[StreamEntry]) -> list[StreamEntry]:
+    """Without what tells of others' drafts, and of changes that also touch a service the reader does not see."""
+    about = {entry.id: {name for name in _named(entry) if name.kind == "change"} for entry in entries}
+    ids = [name.id for name in with_public_ids(name for named in about.values() for name in named)]
+    seen = {change.reference for change in changes_for(reader).filter(public_id__in=ids)}
+    return [entry for entry in entries if entry.subject.kind in OF_THE_SERVICE or about[entry.id] <= seen]
+
+
+def _named(entry: StreamEntry) -> Iterable[Reference]:
+    return (*entry.refs, entry.subject)
+
+
 def _line(entry: StreamEntry, name_of: Callable[[str], str]) -> TimelineLine:
     said = sentence(entry, name_of)
-    return TimelineLine(entry.at, said.icon, said.tone, said.text, said.sub, entry.event.value.partition(".")[0].replace("_", " "))
+    return TimelineLine(entry.at, said.icon, said.tone, said.text, said.sub, str(entry.event).partition(".")[0].replace("_", " "))
 
 
 def _note(note: TimelineEntry, notes: list[TimelineEntry], name_of: Callable[[str], str]) -> TimelineLine:
@@ -90,17 +106,29 @@ def _note(note: TimelineEntry, notes: list[TimelineEntry], name_of: Callable[[st
     )
 
 
-def key_times(incident: Incident) -> list[tuple[str, datetime | None, timedelta | None]]:
-    """The moments everybody asks for, each with the time since the one before it; computed, never typed."""
-    moments = [
-        ("Started", incident.started_at),
-        ("Opened", incident.opened_at),
-        ("Recovered", incident.recovered_at),
-        ("Resolved", incident.resolved_at),
+@dataclass(frozen=True, slots=True)
+class KeyTime:
+    """One of the answers everybody asks for: a moment or a span, and what stands small below it."""
+
+    name: str
+    at: datetime | None = None
+    span: timedelta | None = None
+    since_start: timedelta | None = None
+    said: str = ""
+
+
+def key_times(incident: Incident, *, now: datetime) -> list[KeyTime]:
+    """The key moments with their distance from the start, and the two spans; computed, never typed."""
+    began = incident.started_at
+    moments = (
+        ("Opened", incident.opened_at, ""),
+        ("Recovered", incident.recovered_at, "when users are well again"),
+        ("Resolved", incident.resolved_at, "said by a person, never by us"),
+    )
+    well, over = incident.recovered_at or incident.resolved_at, incident.resolved_at
+    return [
+        KeyTime("Started", began, said="when users began to see it"),
+        *(KeyTime(name, at, since_start=at - began if at else None, said=said) for name, at, said in moments),
+        KeyTime("Users hurt for", span=(well or now) - began, said="" if well else "so far"),
+        KeyTime("Open for", span=(over or now) - incident.opened_at, said="" if over else "so far"),
     ]
-    found: list[tuple[str, datetime | None, timedelta | None]] = []
-    before: datetime | None = None
-    for name, at in moments:
-        found.append((name, at, at - before if at and before else None))
-        before = at or before
-    return found

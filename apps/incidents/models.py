@@ -18,7 +18,8 @@ class Incident(models.Model):
     title = models.CharField(max_length=200)
     state = models.CharField(max_length=10, choices=[(state.value, state.value) for state in State], default=State.OPEN)
     opened_by = models.CharField(max_length=80)
-    opened_for = models.UUIDField(null=True, unique=True)  # the entry that opened it: followed twice, opened once
+    # The entry that opened it (again): followed twice, opened once. Null where a person did.
+    opened_for = models.UUIDField(null=True, unique=True)
     started_at = models.DateTimeField()  # when users began to be hurt, as far as we know
     opened_at = models.DateTimeField()
     recovered_at = models.DateTimeField(null=True)

@@ -67,10 +67,12 @@ def _open_for_person(entry: StreamEntry) -> None:
 
 
 def _recover(entry: StreamEntry) -> None:
-    """The old version was read back: users are well again. Whether it is over, a person says."""
+    """The old version was read back: users are well again. Whether it is over, a person says.
+
+    What people opened, they opened for a reason that a way back need not have ended."""
     back = _deployment(entry)
     incident = standing_incident(_lock_target(back))
-    if incident is not None and incident.state == State.OPEN:
+    if incident is not None and incident.state == State.OPEN and incident.opened_for is not None:
         move(incident, State.RECOVERED, by=FOLLOWER, at=back.read_back_at or entry.at, reason=f"{back.ref} brought {back.label} back.")
 
 

@@ -20,11 +20,22 @@ class IncidentFacts:
     state: State
 
 
-def why_not_open(*, standing: str) -> Refusal | None:
+def why_not_open(roles: frozenset[str], *, standing: str, hold: bool) -> Refusal | None:
     """Anybody who sees a service may say that something is wrong with it; one incident at a time per target."""
     if standing:
         return not_now("already_open", f"{standing} is open for this target.", "Write what you know on its timeline.")
-    return None
+    return why_not_stop(roles) if hold else None
+
+
+def why_not_stop(roles: frozenset[str]) -> Refusal | None:
+    """Stopping deployments with an incident is a hold, and asks for the same role as one placed by hand."""
+    if roles & LEADING:
+        return None
+    return not_allowed(
+        "not_yours_to_stop",
+        "You are no operator or release manager of this service.",
+        "Open the incident without stopping deployments; one of them places the hold.",
+    )
 
 
 def why_not_recover(facts: IncidentFacts) -> Refusal | None:

@@ -19,12 +19,15 @@ from apps.schedule.steps import place_hold_step
 def begin_incident(
     target: Target, *, title: str, started_at: datetime, by: Actor, at: datetime, opened_for: UUID | None = None
 ) -> Incident | None:
-    """Open an incident on a target; one that had recovered opens again. None where one is open or this entry opened one before."""
+    """Open an incident on a target; one that had recovered opens again. None where one is open or this entry opened one before.
+
+    `opened_for` is the entry it was opened for last; None says that a person opened it, and a person ends it."""
     if opened_for and Incident.objects.filter(opened_for=opened_for).exists():
         return None
     standing = standing_incident(target)
     if standing is not None:
         if standing.state == State.RECOVERED:
+            standing.opened_for = opened_for
             move(standing, State.OPEN, by=by, at=at, reason=title)
         return None
     incident = Incident.objects.create(

@@ -1,18 +1,20 @@
 """The pages of incidents: the list, one with its timeline, and what people say and do about it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.catalog.access import targets_for
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent
-from apps.incidents.access import arrivals_before, get_incident, get_timeline_entry, incidents_for, names_of
+from apps.incidents.access import arrivals_before, get_incident, get_timeline_entry, incidents_for, may_stop_something, names_of
 from apps.incidents.actions import correct_timeline, note_on_timeline, open_incident, recover_incident, resolve_incident
 from apps.incidents.facts import key_times, timeline
 from apps.incidents.forms import Ending, Note, Opening, Shown
@@ -44,16 +46,16 @@ def new(request: PageRequest) -> HttpResponse:
     """Say that something is wrong for users."""
     form = Opening(request.POST if request.method == "POST" else None)
     targets = {target.public_id: target for target in targets_for(request.user)}
+    if not may_stop_something(request.user):
+        del form.fields["hold"]
     form.fields["target"].widget.choices = [("", "Choose"), *((key, str(target)) for key, target in targets.items())]
-    if request.method == "GET" or not form.is_valid():
+    if form.is_valid() and form.cleaned_data["target"] not in targets:
+        form.add_error("target", "There is nothing of this name. Choose where from the list.")
+    if not form.is_valid():
         return render_page(request, "incidents/new.html", {"form": form}, status=422 if form.is_bound else 200)
-    given = form.cleaned_data
-    if given["target"] not in targets:
-        raise Http404
+    given = {"hold": False} | form.cleaned_data
     try:
-        made = open_incident(
-            targets[given["target"]].pk, title=given["title"], started_at=given["started_at"], hold=given["hold"], by=request.user.actor
-        )
+        made = open_incident(targets[given.pop("target")].pk, **given, by=request.user.actor)
     except BadContent as error:
         form.put_errors(error.errors)
         return render_page(request, "incidents/new.html", {"form": form}, status=422)
@@ -122,13 +124,13 @@ def taken(request: PageRequest, found: Incident, form: Shown, *, key: str, act: 
 def answer(request: PageRequest, found: Incident, *, status: int = 200, **forms: Shown) -> HttpResponse:
     """The page, or its timeline."""
     by, only_key = request.user.actor, request.GET.get("show") != "all"
-    lines, count = timeline(found, names_of=names_of, only_key=only_key)
+    lines, count = timeline(found, reader=request.user, names_of=partial(names_of, reader=request.user), only_key=only_key)
     context = {
         "incident": found,
         "lines": lines,
         "count": count,
         "only_key": only_key,
-        "moments": key_times(found),
+        "moments": key_times(found, now=timezone.now()),
         "arrivals": arrivals_before(found),
         "recover_refusal": recover_refusal(found, by=by),
         "resolve_refusal": resolve_refusal(found, by=by),

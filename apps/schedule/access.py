@@ -8,7 +8,7 @@ from django.http import Http404
 
 from apps.accounts.models import Person, Team
 from apps.catalog.access import environments_in_order, services_for, targets_for
-from apps.catalog.models import Environment, Service, Target
+from apps.catalog.models import Environment, Service, Target, scope_number
 from apps.core.refusals import BadContent
 from apps.schedule.facts import Scope, everything, scope_of, scopes_named, tier_scope
 from apps.schedule.models import CalendarRule, Hold
@@ -67,6 +67,14 @@ def scope_seen_by(person: Person, number: int) -> Scope | None:
     return _seen(person, scopes_named([number])).get(number)
 
 
+def scopes_hidden_from(person: Person) -> frozenset[int]:
+    """The scopes of restricted services, and of their targets, that are not this person's to see."""
+    hidden = Service.objects.filter(is_restricted=True).exclude(pk__in=services_for(person).values("pk"))
+    targets = Target.objects.filter(service__in=hidden).values_list("pk", flat=True)
+    services = hidden.values_list("pk", flat=True)
+    return frozenset([*(scope_number("SERVICE", pk) for pk in services), *(scope_number("TARGET", pk) for pk in targets)])
+
+
 def find_scope(person: Person, kind: str, scope_id: UUID | str | int | None) -> Scope:
     """A scope by kind and public id (for a tier its number); raises BadContent for what is not there or not theirs to see."""
     found: Scope | None = None
@@ -104,16 +112,18 @@ def target_choices(person: Person) -> tuple[str, list[tuple[str, str]]]:
 
 def calendar_view(person: Person, *, now: datetime, limit: int = 100) -> Calendar:
     """The walls this person may see: all that stand or come (capped), the newest of what has been."""
-    rules, holds = CalendarRule.objects.filter(lifted_at__isnull=True), Hold.objects.filter(lifted_at__isnull=True)
+    hidden = scopes_hidden_from(person)  # taken out before the cap: what is unseen takes nobody's place
+    rules, holds = CalendarRule.objects.exclude(scope__in=hidden), Hold.objects.exclude(scope__in=hidden)
+    standing = rules.filter(lifted_at__isnull=True, live_until__gt=now)
     live: list[CalendarRule | Hold] = [
-        *rules.filter(live_until__gt=now).order_by("live_until")[:limit],
-        *holds.order_by("-placed_at")[:limit],
+        *standing.order_by("live_until")[:limit],
+        *holds.filter(lifted_at__isnull=True).order_by("-placed_at")[:limit],
     ]
-    over = CalendarRule.objects.exclude(pk__in=rules.filter(live_until__gt=now).values("pk")).order_by("-live_until")[:limit]
-    past: list[CalendarRule | Hold] = [*over, *Hold.objects.filter(lifted_at__isnull=False).order_by("-lifted_at")[:limit]]
-    scopes = _seen(person, scopes_named(row.scope for row in (*live, *past)))
-    walls = [_wall(row, scopes[row.scope], now) for row in live if row.scope in scopes]
-    gone = [_wall(row, scopes[row.scope], now) for row in past if row.scope in scopes]
+    over = rules.exclude(pk__in=standing.values("pk")).order_by("-live_until")[:limit]
+    past: list[CalendarRule | Hold] = [*over, *holds.filter(lifted_at__isnull=False).order_by("-lifted_at")[:limit]]
+    scopes = scopes_named(row.scope for row in (*live, *past))
+    walls = [_wall(row, scopes[row.scope], now) for row in live]
+    gone = [_wall(row, scopes[row.scope], now) for row in past]
     return Calendar(
         standing=tuple(wall for wall in walls if _stands(wall, now)),
         coming=tuple(sorted((wall for wall in walls if not _stands(wall, now)), key=_begins)),
@@ -137,12 +147,8 @@ def _scope_of_row(person: Person, kind: str, public_id: UUID) -> Scope | None:
 
 def _seen(person: Person, scopes: dict[int, Scope]) -> dict[int, Scope]:
     """Without the scopes of restricted services that are not this person's to see."""
-    numbers = [number for number, scope in scopes.items() if scope.kind in {"SERVICE", "TARGET"}]
-    if not numbers:
-        return scopes
-    hidden = Service.objects.filter(is_restricted=True).exclude(pk__in=services_for(person).values("pk"))
-    closed = {row.reference for row in hidden} | {target.reference for row in hidden for target in row.targets.all()}
-    return {number: scope for number, scope in scopes.items() if scope.reference not in closed}
+    hidden = scopes_hidden_from(person) if any(scope.kind in {"SERVICE", "TARGET"} for scope in scopes.values()) else frozenset()
+    return {number: scope for number, scope in scopes.items() if number not in hidden}
 
 
 def _wall(row: CalendarRule | Hold, scope: Scope, now: datetime) -> Wall:

@@ -22,7 +22,9 @@ def place_hold_step(target: Target, *, source: HoldSource, source_ref: str, reas
     that already holds a target's lock never waits for the guard behind it."""
     target, _ = Target.objects.lock(target.pk, at)
     scope = scope_of(target)
-    standing = Hold.objects.filter(scope=scope.number, source=source, source_ref=source_ref, lifted_at__isnull=True).first()
+    # Locked: one that is being lifted at this moment stops nothing any more.
+    same = Hold.objects.select_for_update().filter(scope=scope.number, source=source, source_ref=source_ref, lifted_at__isnull=True)
+    standing = same.first()
     if standing is not None:
         return standing
     hold = Hold.objects.create(

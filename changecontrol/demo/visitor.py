@@ -11,7 +11,7 @@ Fields = list[tuple[str, str]]
 
 
 @dataclass
-class PageForm:
+class Fillable:
     """One form of a page with what it would send untouched."""
 
     action: str
@@ -30,7 +30,7 @@ class Page(HTMLParser):
 
     def __init__(self, markup: str) -> None:
         super().__init__()
-        self.forms: list[PageForm] = []
+        self.forms: list[Fillable] = []
         self.words: list[str] = []
         self._select = self._area = ""
         self._options: Fields = []
@@ -48,7 +48,7 @@ class Page(HTMLParser):
         if tag in {"script", "style", "symbol"}:
             self._quiet += 1
         elif tag == "form":
-            self.forms.append(PageForm(given.get("action", "")))
+            self.forms.append(Fillable(given.get("action", "")))
         elif self.forms:
             self._field(tag, given)
 

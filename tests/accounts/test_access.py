@@ -8,7 +8,6 @@ from apps.accounts.access import (
     get_person,
     get_team,
     get_token,
-    has_any_role,
     names_of,
     people,
     person_by_identity,
@@ -45,8 +44,6 @@ def test_present_people_are_those_who_can_act_with_the_role_asked_for():
     assert {*present_people(Role.APPROVER)} == {wide}
     assert {*present_people(Role.APPROVER, team)} == {wide, scoped}
     assert {*present_people(Role.APPROVER, other)} == {wide}
-    assert has_any_role(scoped, [Role.APPROVER, Role.OPERATOR], team)
-    assert not has_any_role(scoped, [Role.APPROVER, Role.OPERATOR])
 
 
 def test_people_leave_out_rows_that_only_point_at_another():

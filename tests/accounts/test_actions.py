@@ -219,6 +219,17 @@ def test_merge_persons_refuses_one_person_merged_ones_and_an_absent_keeper(admin
     assert refusal(actions.merge_persons, inactive.pk, person.pk, by=admin.actor) == "person_inactive"
 
 
+@pytest.mark.parametrize("way", ["into oneself", "oneself into another"])
+def test_merge_persons_of_oneself_is_refused_because_it_would_give_one_what_the_other_holds(admin, way):
+    holder = make_person(Role.RELEASE_MANAGER)
+    keep, gone = (admin, holder) if way == "into oneself" else (holder, admin)
+
+    assert refusal(actions.merge_persons, keep.pk, gone.pk, by=admin.actor) == "merges_oneself"
+
+    assert (roles_of(admin), roles_of(holder)) == ({Role.ADMINISTRATOR}, {Role.RELEASE_MANAGER})
+    actions.merge_persons(keep.pk, gone.pk, by=make_person(Role.ADMINISTRATOR).actor)
+
+
 # identities
 
 

@@ -113,7 +113,7 @@ def test_tokens_of_somebody_deactivated_or_merged_are_refused(person, issued):
     second = issue_personal_token(name="laptop", days=30, by=other.actor)
 
     deactivate_person(person.pk, by=admin.actor)
-    merge_persons(admin.pk, other.pk, by=admin.actor)
+    merge_persons(make_person().pk, other.pk, by=admin.actor)
 
     assert ask(issued.secret).status_code == 401
     assert ask(second.secret).status_code == 401

@@ -103,7 +103,7 @@ def test_somebody_deactivated_cannot_sign_in_and_is_out_at_once(client):
 def test_somebody_merged_cannot_sign_in(client):
     admin, gone = make_person(Role.ADMINISTRATOR), make_person(email="ada@example.org")
 
-    merge_persons(admin.pk, gone.pk, by=admin.actor)
+    merge_persons(make_person().pk, gone.pk, by=admin.actor)
 
     sign_in(client, "ada@example.org")
     assert not is_signed_in(client)

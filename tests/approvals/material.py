@@ -7,6 +7,7 @@ from uuid import UUID
 from apps.approvals.rules import Group, PersonFacts, PolicyFacts, QuorumFacts, ReviewFacts, RuleFacts, SignOffFacts, group_text
 
 SERVICE = UUID(int=1000)
+TARGET = UUID(int=5000)
 TEAM = UUID(int=2000)
 AT = datetime(2026, 11, 19, 13, 20, 44, tzinfo=UTC)
 DIGESTS = {part: f"{at}" * 64 for at, part in enumerate(("scope", "plan", "rollback", "period", "story"), start=1)}
@@ -47,7 +48,7 @@ def sign_off(who: PersonFacts, *groups: Group, parts=SIGNED, **changes) -> SignO
         decision="APPROVE",
         meaning="APPROVAL",
         covered={part: DIGESTS[part] for part in parts},
-        groups=frozenset(group_text(group, service_id=SERVICE) for group in groups or (ANY_OWNER,)),
+        groups=frozenset((group_text(group, service_id=SERVICE), str(TARGET)) for group in groups or (ANY_OWNER,)),
         given_at=AT,
         signature_ok=True,
         revision=1,
@@ -58,6 +59,7 @@ def sign_off(who: PersonFacts, *groups: Group, parts=SIGNED, **changes) -> SignO
 def leg(*sign_offs: SignOffFacts, under: PolicyFacts | None = None, people: tuple[PersonFacts, ...] = (), **changes) -> QuorumFacts:
     made = QuorumFacts(
         leg_id=UUID(int=4000),
+        target_id=TARGET,
         service_id=SERVICE,
         service="payments",
         environment="production",

@@ -160,3 +160,18 @@ def test_dropping_the_strict_environment_approves_what_is_left(db):
     assert change.state == State.APPROVED
     approved = next(one for one in entries_about(change.reference, limit=20) if one.event is Event.CHANGE_APPROVED)
     assert str(approved.by.id) == "quorum"
+
+
+def test_a_newer_form_of_a_part_lapses_nothing_that_was_not_edited(db, monkeypatch):
+    from apps.changes.content import SCHEMAS
+
+    world = make_world()
+    change = world.change()
+    approve(change, world.business)
+    monkeypatch.setitem(SCHEMAS, "plan", 2)
+
+    assert revise_change(change_id=change.pk, content=content_of(newest(change)), by=world.requester.actor, now=NOW) is None
+    revision = edit(change, "story")
+
+    assert revision.part_digests["plan"] == change.revisions.get(number=1).part_digests["plan"]
+    assert states(change) == {"owner": "AGREED"}

@@ -7,6 +7,7 @@ import pytest
 
 from apps.approvals.policy_body import default_body, policy_bytes, read_policy
 from apps.approvals.rules import Group
+from apps.core.canonical import UnknownSchema
 from apps.core.refusals import BadContent
 
 TEAM = "00000000-0000-7000-8000-000000000001"
@@ -112,3 +113,10 @@ def test_policy_is_refused_on_the_field(field, document):
 
 def test_without_the_requester_excluded_solo_is_needed():
     assert read({**default_body(), "exclude": ["last_editor"], "solo": True}).solo
+
+
+def test_a_policy_of_a_newer_schema_is_not_guessed():
+    newer = policy_bytes(default_body()).replace(b'"schema":1', b'"schema":2')
+
+    with pytest.raises(UnknownSchema, match="Schema 2 of a policy is not known here; 1 is the newest"):
+        read_policy(newer, policy_id=UUID(int=1), name="P", number=1, digest="d")

@@ -7,14 +7,17 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from apps.approvals import proof
 from apps.approvals.facts import review_facts
 from apps.approvals.models import SignOff
 from apps.approvals.proof import claim_of, proved_statement, statement_holds
 from apps.approvals.rules import quorum
 from apps.approvals.statement import PREFIX, read_statement, statement_bytes
+from apps.audit.keys import installation_id
+from apps.changes.models import Change
 from apps.core.canonical import digest
 from apps.core.signing import SigningKey
-from tests.approvals.world import make_world
+from tests.approvals.world import edit, make_world
 from tests.factories.approvals import SignOffFactory, approve, newest
 
 
@@ -27,7 +30,7 @@ def world(db):
 def claim(world):
     change = world.change()
     approve(change, world.business)
-    return claim_of(SignOff.objects.get())
+    return claim_of(SignOff.objects.get(), installation=installation_id())
 
 
 def test_a_real_sign_off_is_proved(claim):
@@ -49,6 +52,7 @@ def test_every_flipped_bit_of_the_statement_and_of_the_signature_is_noticed(clai
 @pytest.mark.parametrize(
     "change",
     [
+        {"installation": uuid4()},
         {"change_id": uuid4()},
         {"revision": 2},
         {"revision_digest": "0" * 64},
@@ -87,7 +91,9 @@ def test_a_key_that_is_listed_under_the_wrong_name_proves_nothing(claim):
     from tests.conftest import NOW
 
     other = SigningKey(Ed25519PrivateKey.generate())
-    PublicKey.objects.create(key_id="ed25519-feedfeedfeedfeed", alg="Ed25519", public=other.public, listed_at=NOW)
+    PublicKey.objects.create(
+        key_id="ed25519-feedfeedfeedfeed", alg="Ed25519", public=other.public, endorsement=b"{}", signature=bytes(64), listed_at=NOW
+    )
     signature = other.sign(PREFIX + claim.statement).value
 
     assert not statement_holds(replace(claim, key_id="ed25519-feedfeedfeedfeed", signature=signature))
@@ -175,3 +181,33 @@ def test_the_requester_merged_with_an_approver_loses_the_approval(world):
     (leg,) = review_facts(change).legs
 
     assert not quorum(leg).met
+
+
+@pytest.mark.parametrize("field", ["kind", "requester"])
+def test_what_picks_the_policy_and_whom_it_excludes_is_signed_too(world, field):
+    change = world.change()
+    approve(change, world.business)
+    edit(change, "story")  # the agreement was given to the revision before, and stands
+    assert review_facts(change).legs[0].sign_offs[0].signature_ok
+
+    Change.objects.filter(pk=change.pk).update(**{field: {"kind": "EMERGENCY", "requester": world.stranger}[field]})
+
+    change = Change.objects.get(pk=change.pk)
+    (leg,) = review_facts(change).legs
+    assert leg.sign_offs[0].signature_ok is False
+    assert not quorum(leg).met
+
+
+def test_a_proof_is_remembered_until_everything_is_proved_again(claim, monkeypatch):
+    asked = []
+    monkeypatch.setattr(proof, "verifies", lambda *_: asked.append(1) or True)
+    proof.forget()
+
+    for _ in range(3):
+        assert statement_holds(claim)
+    assert len(asked) == 1
+    proof.forget()
+    assert statement_holds(claim)
+
+    assert len(asked) == 2
+    proof.forget()  # what was believed here is not believed by the next test

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.approvals.rules import all_met, forecast, match_seats, quorum, stands, why_not_counted
+from apps.approvals.rules import Group, all_met, forecast, match_seats, quorum, stands, why_not_counted
 from tests.approvals.material import (
     ANY_OWNER,
     BUSINESS,
@@ -16,6 +16,7 @@ from tests.approvals.material import (
     RELEASE,
     SERVICE,
     SIGNED,
+    TARGET,
     TEAM_GROUP,
     TECHNICAL,
     leg,
@@ -99,9 +100,24 @@ def test_why_not_counted_names_each_reason(code, given):
 
 
 def test_a_group_named_for_another_service_does_not_count():
-    elsewhere = sign_off(OWNER, groups=frozenset({f"owner:ANY:{UUID(int=77)}"}))
+    elsewhere = sign_off(OWNER, groups=frozenset({(f"owner:ANY:{UUID(int=77)}", str(TARGET))}))
 
     assert not quorum(leg(elsewhere)).met
+
+
+def test_a_sign_off_for_one_place_does_not_count_at_another():
+    elsewhere = leg(sign_off(OWNER), target_id=UUID(int=77))
+
+    assert why_not_counted(elsewhere.sign_offs[0], rule=elsewhere.policy.rules[0], facts=elsewhere) == "group"
+    assert not quorum(elsewhere).met
+
+
+@pytest.mark.parametrize("hand", ["requester", "last_editor"])
+def test_not_knowing_who_did_something_excludes_nobody_silently(hand):
+    facts = leg(sign_off(OWNER))
+
+    with pytest.raises(KeyError, match=hand):
+        quorum(replace(facts, hands={of: who for of, who in facts.hands.items() if of != hand}))
 
 
 @pytest.mark.parametrize(
@@ -161,6 +177,19 @@ def test_everyone_of_an_empty_group_never_agrees():
     answer = quorum(leg(sign_off(OWNER), under=policy(rule(needed=0)), people=(REQUESTER,)))
 
     assert (answer.met, answer.rules[0].missing) == (False, 1)
+
+
+def test_everyone_named_is_asked_under_whatever_name_they_have_now():
+    group = Group("PERSONS", persons=frozenset({OWNER.id, UUID(int=6)}))
+    under = policy(rule(group=group, needed=0))
+    gone, keep = person(6, active=False, merged_into=7), replace(person(7), stands_for=frozenset({UUID(int=6)}))
+    one, two = sign_off(OWNER, group), sign_off(keep, group)
+
+    assert not quorum(leg(one, under=under, people=(OWNER, gone, keep))).met
+    assert quorum(leg(one, two, under=under, people=(OWNER, gone, keep))).met
+    assert not quorum(leg(one, under=under, people=(OWNER,))).met  # who is named and not known is not left out
+    assert not quorum(leg(one, under=under, people=(OWNER, gone))).met
+    assert quorum(leg(one, under=under, people=(OWNER, person(6, active=False)))).met  # who left is no longer asked
 
 
 def test_solo_lets_the_requester_but_not_another_editor_sign():
@@ -264,4 +293,4 @@ def test_forecast_without_a_policy_says_who_writes_one():
 
 
 def test_the_service_of_the_material_is_the_one_its_groups_name():
-    assert str(SERVICE) in next(iter(sign_off(OWNER).groups))
+    assert str(SERVICE) in next(iter(sign_off(OWNER).groups))[0]

@@ -61,10 +61,13 @@ def test_approve_by_an_inactive_owner_is_refused():
 
 def test_approve_with_a_token_is_refused():
     gate_token = Actor(ActorKind.TOKEN, "t", on_behalf_of=str(OWNER.id))
-    personal_token = replace(actor(OWNER), credential="personal_token:1")
 
     assert approve(OWNER, by=gate_token) == "not_a_person"
-    assert approve(OWNER, by=personal_token) == "not_a_person"
+
+
+@pytest.mark.parametrize("credential", ["", "personal_token:1", "one_time_link", "something_new"])
+def test_approve_with_anything_but_a_session_is_refused(credential):
+    assert approve(OWNER, by=replace(actor(OWNER), credential=credential)) == "not_a_person"
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -144,6 +147,15 @@ def test_open_seats_take_the_meaning_of_the_first_rule_still_waiting():
 
     assert [seat.rule.key for seat in open_seats(fresh, by=OWNER.id)] == ["business"]
     assert [seat.rule.key for seat in open_seats(agreed, by=OWNER.id)] == ["read"]
+
+
+def test_open_seats_take_the_meaning_that_waits_for_this_person_before_one_that_waits_for_others():
+    under = policy(rule("business", BUSINESS, needed=2), rule("read", BUSINESS, meaning="REVIEW"))
+    facts = review(leg(sign_off(OWNER, BUSINESS), people=PEOPLE, under=under))
+
+    assert [seat.rule.key for seat in open_seats(facts, by=OWNER.id)] == ["read"]
+    assert approve(OWNER, facts) is None
+    assert approve(OWNER, facts, meaning="APPROVAL") == "already"
 
 
 def test_seats_are_those_of_every_leg_still_to_come():

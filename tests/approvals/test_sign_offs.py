@@ -68,6 +68,7 @@ def test_approve_states_everything_that_was_seen(world):
     assert said.settings == {str(world.target.public_id): world.target.settings.digest}
     assert (said.decision, said.meaning, said.reason, said.person_name, said.at) == ("APPROVE", "APPROVAL", "Fine.", "Bea", NOW)
     assert sign_off.covered_parts == ["period", "plan", "rollback", "scope"]
+    assert said.by == {"kind": "PERSON", "id": str(world.business.public_id), "credential": "session"}
     assert len(said.nonce) == 32
 
 
@@ -232,6 +233,21 @@ def test_reject_an_approved_change_replaces_ones_own_agreement(world):
     approved.refresh_from_db()
     assert approved.withdrawn_at == NOW
     assert state_of(change) == State.REJECTED
+
+
+def test_agreeing_with_another_meaning_leaves_the_first_and_rejecting_withdraws_both(db):
+    world = make_world(BUSINESS, a_rule("read", meaning="REVIEW"))
+    change = world.change()
+
+    first, second = approve(change, world.business), approve(change, world.business)
+    assert (first.meaning, second.meaning) == ("APPROVAL", "REVIEW")
+    assert last(change, Event.SIGN_OFF_GIVEN).data["replaces"] == []
+    approve(change, world.technical)
+    assert state_of(change) == State.APPROVED
+    reject_change(change_id=change.pk, revision_digest=newest(change).digest, by=world.business.actor, reason="I was wrong.", now=NOW)
+
+    assert {*SignOff.objects.filter(person=world.business, withdrawn_at__isnull=True).values_list("decision", flat=True)} == {"REJECT"}
+    assert {*last(change, Event.SIGN_OFF_GIVEN).data["replaces"]} == {str(first.public_id), str(second.public_id)}
 
 
 def test_reject_without_a_reason_is_bad_content(world):

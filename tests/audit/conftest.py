@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -15,20 +15,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection, connections, transaction
 
 from apps.audit import export
-from apps.audit.keys import list_key
+from apps.audit.entries import StreamEntry
+from apps.audit.keys import installation_id, list_key
 from apps.audit.seal import seal_now
 from apps.audit.verifier import Report, verify
 from apps.audit.vocabulary import Event
+from apps.core.canonical import utc_seconds
 from apps.core.locks import database_now
+from apps.core.references import reference
 from apps.core.signing import SigningKey
 from changecontrol.embedded.cluster import APP
 from changecontrol.settings import database
-from tests.conftest import SHARED, TEMPLATE, OwnDatabase, point_default_at
+from tests.conftest import NOW, SHARED, TEMPLATE, OwnDatabase, point_default_at
 from tests.factories.audit import make_actor, make_entries, make_entry
 
 GUARDED = ("audit_entry", "audit_detail", "audit_seal", "audit_place", "audit_publickey", "audit_installation")
 KEY = SigningKey(Ed25519PrivateKey.generate())
-STATEMENT = json.dumps({"decision": "APPROVE"}).encode()
+SIGNER, CHANGE = make_actor(UUID(int=7)), UUID(int=8)
 
 
 @dataclass
@@ -58,8 +61,8 @@ class Stream:
         export.write_export(out)
         return out.getvalue()
 
-    def verified(self, heads: tuple[str, ...] = ()) -> Report:
-        return verify(self.exported().splitlines(keepends=True), heads=heads)
+    def verified(self, heads: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> Report:
+        return verify(self.exported().splitlines(keepends=True), heads=heads, keys=keys)
 
 
 class RolledBackStream(Stream):
@@ -80,7 +83,7 @@ def fill() -> None:
     """Seal 1: positions 1 to 3 (key, sign-off, one with details); seal 2: 4 to 7; seal 3: 8 and 9; a tail of 2."""
     with transaction.atomic():
         list_key(KEY, by=make_actor(), at=database_now())
-    make_entry(Event.SIGN_OFF_GIVEN, data={"statement": hashlib.sha256(STATEMENT).hexdigest(), "decision": "APPROVE"})
+    tell_sign_off(statement())
     make_entry(Event.CHANGE_COMMENTED, details={"text": "Nothing to add.", "name": "Ada"})
     assert seal_now() == 3
     make_entries(4)
@@ -90,9 +93,33 @@ def fill() -> None:
     make_entries(2, details={"reason": "It waits."})
 
 
-def told_sign_offs() -> list[dict[str, Any]]:
-    signed = KEY.sign(b"changecontrol/sign-off/v1\n" + STATEMENT)
-    return [{"id": "1", "statement": STATEMENT, "signature": signed.value, "key_id": signed.key_id, "alg": signed.alg}]
+def statement(**other: Any) -> bytes:
+    """A statement as people sign it, as far as the verifier looks at it."""
+    said = {
+        "installation": str(installation_id()),
+        "change": str(CHANGE),
+        "person": {"id": SIGNER.id, "name": "Ada"},
+        "revision": {"number": 2, "digest": "ab" * 32},
+        "covers": {"scope": "cd" * 32, "plan": "ef" * 32},
+        "decision": "APPROVE",
+        "meaning": "APPROVAL",
+        "at": utc_seconds(NOW),
+    }
+    return json.dumps(said | other).encode()
+
+
+def tell_sign_off(data: bytes, *, sign_off: str = "1", **other: Any) -> StreamEntry:
+    told = {"statement": hashlib.sha256(data).hexdigest(), "decision": "APPROVE", "meaning": "APPROVAL", "revision": 2}
+    told |= {"digest": "ab" * 32, "parts": ["plan", "scope"], "replaces": []}
+    refs, about = [reference("change", CHANGE)], reference("sign_off", sign_off)
+    return make_entry(Event.SIGN_OFF_GIVEN, subject=about, by=SIGNER, at=NOW, refs=refs, data=told | other)
+
+
+def sign_off_row(data: bytes, *, key: SigningKey = KEY, sign_off: str = "1") -> dict[str, Any]:
+    """A row as the export carries it."""
+    signed = key.sign(b"changecontrol/sign-off/v1\n" + data)
+    row = {"id": sign_off, "statement": data, "signature": signed.value, "key_id": signed.key_id, "alg": signed.alg}
+    return {**row, "withdrawn_at": None}
 
 
 @pytest.fixture
@@ -109,7 +136,7 @@ def only_sign_offs(monkeypatch) -> Callable[[list[dict[str, Any]]], None]:
 def live_stream(own_database: OwnDatabase, only_sign_offs) -> Stream:
     """A filled stream in a database of its own, for what commits."""
     fill()
-    whole = Stream(own_database, own_database.superuser_url, told_sign_offs())
+    whole = Stream(own_database, own_database.superuser_url, [sign_off_row(statement())])
     only_sign_offs(whole.sign_offs)
     return whole
 
@@ -140,8 +167,9 @@ def filled(server, django_db_setup, django_db_blocker) -> Iterator[OwnDatabase]:
 @pytest.fixture
 def stream(filled: OwnDatabase, only_sign_offs, django_db_blocker) -> Iterator[Stream]:
     """The module's stream as its superuser sees it, in a transaction that is rolled back."""
-    whole = RolledBackStream(filled, filled.superuser_url, told_sign_offs())
+    whole = RolledBackStream(filled, filled.superuser_url)
     only_sign_offs(whole.sign_offs)
     with django_db_blocker.unblock(), default_at(filled.superuser_url, back=filled.server.url(APP, SHARED)), transaction.atomic():
+        whole.sign_offs.append(sign_off_row(statement()))
         yield whole
         transaction.set_rollback(True)

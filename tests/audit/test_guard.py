@@ -13,7 +13,7 @@ from changecontrol.embedded.postgres import SUPERUSER, PrivatePostgres
 from tests.audit.conftest import GUARDED
 from tests.conftest import TEMPLATE
 
-KEYS = dict(zip(GUARDED, ("id", "entry_id, field", "number", "entry_id", "key_id", "id"), strict=True))
+KEYS = dict(zip(GUARDED, ("id", "entry_id, field", "number", "entry_id", "key_id, signature", "id"), strict=True))
 FIRST = {table: key.split(",")[0] for table, key in KEYS.items()}
 ENTRY = "insert into audit_entry (id, event, at, subject, refs, body) values (gen_random_uuid(), 'a.b', now(), 'x:1', '{x:1}', 'x')"
 HASH = "sha256('x')"
@@ -24,7 +24,10 @@ ROWS = {
     " (number, first_position, count, entry_ids, leaves, body, previous_head, head, sealed_at, system, floor)"
     f" values (1, 1, 1, array[gen_random_uuid()], {HASH}, 'x', {HASH}, {HASH}, now(), '1', '1')",
     "audit_place": "insert into audit_place (entry_id, position) values (gen_random_uuid(), 1)",
-    "audit_publickey": f"insert into audit_publickey (key_id, alg, public, listed_at) values ('k', 'Ed25519', {HASH}, now())",
+    "audit_publickey": (
+        "insert into audit_publickey (key_id, alg, public, endorsement, signature, listed_at) "
+        f"values ('k', 'Ed25519', {HASH}, 'x', {HASH} || {HASH}, now())"
+    ),
     "audit_installation": "insert into audit_installation (id, public_id, made_at) values (1, gen_random_uuid(), now())",
 }
 CHANGES = {
@@ -214,6 +217,7 @@ BROKEN = {
     "one_installation": ROWS["audit_installation"].replace("(1,", "(2,"),
     "cursor_is_a_position": "insert into audit_cursor (name, position) values ('x', -1)",
     "key_is_whole": ROWS["audit_publickey"].replace("'k'", "''"),
+    "endorsement_is_signed": ROWS["audit_publickey"].replace(f"{HASH} || {HASH}", HASH),
 }
 
 

@@ -103,6 +103,18 @@ def test_move_is_told_once_though_the_sealer_died_in_between(moved: Stream, monk
     assert moved.verified().tail == 0
 
 
+def test_move_is_told_though_somebody_put_garbage_beside_it(moved: Stream, fresh_cluster: PrivatePostgres):
+    with psycopg.connect(fresh_cluster.url(), autocommit=True) as connection:
+        connection.execute(
+            "insert into audit_entry (id, event, at, subject, refs, body) "
+            "values (gen_random_uuid(), 'stream.moved', now(), 'stream:1', array['stream:1'], 'x')"
+        )
+
+    assert seal_now() == 2 + 2 + 1 + 1
+
+    assert [entry.event for entry in latest(limit=30)].count(Event.STREAM_MOVED) == 1
+
+
 def test_guard_and_privileges_move_with_the_dump(moved: Stream, fresh_cluster: PrivatePostgres):
     with psycopg.connect(fresh_cluster.url(), autocommit=True) as connection:
         for statement in ("update audit_entry set at = at", "insert into audit_place values (gen_random_uuid(), 1)"):

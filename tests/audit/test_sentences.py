@@ -21,8 +21,8 @@ CSS = Path(__file__).resolve().parents[2] / "static" / "css"
 BY = make_actor()
 
 
-def entry(event: Event, *, subject: Reference | None = None, refs=(), data=None, details=None, by: Actor = BY) -> StreamEntry:
-    about = subject or reference(event.split(".")[0], "1")
+def entry(event: str, *, subject: Reference | None = None, refs=(), data=None, details=None, by: Actor = BY) -> StreamEntry:
+    about = subject or reference(event.split(".", maxsplit=1)[0], "1")
     actor = (reference("person", by.person_id),) if by.person_id else ()
     return StreamEntry(uuid4(), event, NOW, by, about, (about, *actor, *refs), data or {}, details or {})
 
@@ -48,6 +48,14 @@ def test_every_event_is_told_whatever_the_entry_holds(event):
         assert not set("{}[]*") & set(told.text + told.sub)
         assert "  " not in told.text
         assert not re.search(r"\bplease\b|\boops\b|invalid|error occurred|!", told.text + told.sub, re.IGNORECASE)
+
+
+def test_event_without_words_is_told_neutrally_and_named():
+    told = sentence(entry("moon.landed", subject=reference("service", "1"), data={"decision": ["x"]}, details={"reason": "x"}), name_of)
+
+    assert told.text == "This version has <b>no words</b> for what happened to fares."
+    assert told.sub == "Event: moon.landed. “x”"
+    assert (told.icon in icon_names(), told.tone) == (True, "unknown")
 
 
 def test_no_two_events_are_told_alike():

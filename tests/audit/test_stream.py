@@ -1,5 +1,6 @@
 """Reading: filters, pages by key, and followers that never skip and never read twice."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from apps.audit.models import Cursor
 from apps.audit.seal import seal_now
 from apps.audit.stream import StreamFilter, entries_about, entries_about_any, entry_by_id, follow, latest
 from apps.audit.vocabulary import Event
+from apps.core.ids import new_id
 from apps.core.references import reference
 from tests.conftest import NOW
 from tests.factories.audit import make_actor, make_entries, make_entry
@@ -136,6 +138,72 @@ def test_reader_gets_nothing_while_another_worker_reads(own_database):
 
         with transaction.atomic():
             assert len(follow("reader", 5)) == 1
+
+
+def insert(connection_, entry_id, event, body: object) -> None:
+    """What a newer version writes, or somebody with the application's database role."""
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    connection_.execute(
+        "insert into audit_entry (id, event, at, subject, refs, body) values (%s, %s, %s, 'service:1', array['service:1'], %s)",
+        [entry_id, event, NOW, text],
+    )
+
+
+def newer(entry_id) -> dict[str, object]:
+    said = {"id": str(entry_id), "event": "moon.landed", "at": "2026-11-20T14:20:00.000000Z", "by": {"kind": "SYSTEM", "id": "rocket"}}
+    return said | {"subject": "service:1", "refs": ["service:1"], "data": {"crew": 3}, "details": {}}
+
+
+def garbage(entry_id) -> dict[str, object]:
+    whole = newer(entry_id) | {"event": "change.created"}
+    return {
+        "no JSON": b"\x00\xff",
+        "no object": [],
+        "nothing in it": {},
+        "an actor of another kind": whole | {"by": {"kind": "MARTIAN", "id": "x"}},
+        "a person without an id": whole | {"by": {"kind": "PERSON", "id": "x"}},
+        "a moment that is none": whole | {"at": "yesterday"},
+        "a list for an event": whole | {"event": []},
+        "a number for data": whole | {"data": 5},
+        "a list for details": whole | {"details": ["x"]},
+        "a number among its references": whole | {"refs": [1]},
+        "another id": newer(uuid4()) | {"event": "change.created"},
+    }
+
+
+def test_event_of_a_newer_version_is_read_as_plain_text(db):
+    entry_id = uuid4()
+    with connection.cursor() as cursor:
+        insert(cursor, entry_id, "moon.landed", newer(entry_id))
+
+    (entry,) = latest(limit=5)
+
+    assert (entry.id, entry.event, entry.data, entry.subject) == (entry_id, "moon.landed", {"crew": 3}, SERVICE)
+
+
+@pytest.mark.parametrize("what", garbage(uuid4()))
+def test_bytes_that_are_no_entry_are_shown_as_something_that_is_there(db, what, caplog):
+    entry_id = uuid4()
+    with connection.cursor() as cursor:
+        insert(cursor, entry_id, "change.created", garbage(entry_id)[what])
+
+    (entry,) = entries_about(SERVICE, limit=5)
+
+    assert (entry.id, entry.event, entry.at, entry.data) == (entry_id, "change.created (unreadable)", NOW, {})
+    assert str(entry_id) in caplog.text
+
+
+def test_followers_go_on_behind_what_they_cannot_read(own_database):
+    with own_database.connect() as other:
+        insert(other, new_id(), "moon.landed", b"{")
+    made = make_entry()
+    seal_now()
+
+    with transaction.atomic():
+        first, second = follow("reader", 5)
+
+    assert (first.event, first.position) == ("moon.landed (unreadable)", 1)
+    assert (second.id, second.position) == (made.id, 2)
 
 
 def test_follow_needs_a_transaction(own_database):

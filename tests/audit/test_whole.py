@@ -2,9 +2,12 @@
 
 import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from apps.approvals.facts import review_facts
 from apps.approvals.models import SignOff
+from apps.approvals.proof import forget
+from apps.approvals.rules import quorum
 from apps.audit import verifier
 from apps.audit.entries import read_reference
 from apps.audit.export import export_file
@@ -14,7 +17,8 @@ from apps.audit.stream import entries_about, latest
 from apps.audit.verifier import DoesNotHold, verify
 from apps.audit.vocabulary import Event
 from apps.changes.states import State
-from tests.factories.approvals import make_change
+from apps.core.signing import signing_key
+from tests.factories.approvals import agree, make_change
 
 
 @pytest.fixture
@@ -51,6 +55,45 @@ def test_sign_off_that_somebody_slipped_into_the_table_is_found(own_database, ap
 
     with export_file() as file, pytest.raises(DoesNotHold, match="no entry tells of a statement"):
         verify(file)
+
+
+@pytest.fixture
+def forged(own_database, settings, tmp_path):
+    """What the application's database role alone can write: a key of one's own with its endorsement and entry, and a sign-off
+    that it signed, entry included. Here the real verb writes it, under another key file."""
+    change, ours = make_change(State.IN_REVIEW), settings.SIGNING_KEY_FILE
+    settings.SIGNING_KEY_FILE = tmp_path / "theirs.pem"
+    theirs = signing_key().id
+    agree(change)
+    settings.SIGNING_KEY_FILE = ours
+    forget()
+    seal_now()
+    yield change, theirs
+    forget()
+
+
+def test_sign_off_by_a_key_that_somebody_slipped_in_does_not_count_and_is_named(forged, capsys):
+    change, theirs = forged
+
+    (leg,) = review_facts(change).legs
+
+    assert {one.signature_ok for one in leg.sign_offs} == {False}
+    assert not quorum(leg).met
+    call_command("verify_audit")
+    said = capsys.readouterr().out
+    assert f"key {theirs}, listed at position" in said
+    assert f"key {theirs} is neither this host's" in said
+    with pytest.raises(CommandError, match=f"signed with key {theirs}, which is none of those"):
+        call_command("verify_audit", key=[signing_key().id])
+
+
+def test_sign_offs_of_an_earlier_key_count_again_once_the_host_accepts_it(forged, settings):
+    change, earlier = forged
+    settings.ACCEPTED_KEYS = frozenset({earlier})
+
+    (leg,) = review_facts(change).legs
+
+    assert quorum(leg).met
 
 
 def test_signed_bytes_are_those_the_verifier_checks(own_database, approved, monkeypatch):

@@ -145,6 +145,8 @@ def test_answer_that_comes_too_late_keeps_its_words_and_shows_the_difference(wor
     expect(page.get_by_role("heading", name="Changed while you read")).to_be_visible()
     expect(page.locator("ins").first).to_have_text("Roll out to half of the hosts first")
     expect(page.get_by_label("Reason", exact=False)).to_have_value("I rehearsed this on Friday.")
+    expect(page.get_by_role("radio", name="Approve")).not_to_be_checked()
+    page.get_by_role("radio", name="Approve").check()
     page.get_by_role("button", name="Approve", exact=True).click()
     expect(page).to_have_url(re.compile(rf"/changes/{change.ref}/$"))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from apps.catalog.settings_body import LONGEST, OnNoData, Source, Start, read_settings, settings_bytes, settings_from_text, settings_text
 from apps.catalog.settings_fields import why_not_url
-from apps.core.canonical import digest
+from apps.core.canonical import UnknownSchema, digest
 from apps.core.refusals import BadContent
 
 CHECK = {"name": "healthy", "url": "https://shop.example.org/healthz"}
@@ -166,3 +166,10 @@ def test_anything_is_either_kept_or_told(given_settings):
 )
 def test_a_check_asks_plain_addresses_alone(text, taken):
     assert (why_not_url(text) is None) is taken
+
+
+def test_settings_of_a_newer_schema_are_not_guessed():
+    newer = settings_bytes(WHOLE).replace(b'"schema":1', b'"schema":2')
+
+    with pytest.raises(UnknownSchema, match="Schema 2 of deployment settings is not known here; 1 is the newest"):
+        read_settings(newer)

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from apps.changes.content import (
     PARTS,
+    SCHEMAS,
     Aspect,
+    Bound,
     EnvironmentRef,
     Evidence,
     Period,
@@ -24,22 +26,28 @@ from apps.changes.content import (
     Step,
     StepBy,
     Strategy,
-    UnknownSchema,
     content_from_bytes,
     default_period,
+    kept_bytes,
     normal,
     part_bytes,
     part_digests,
-    read_part,
+    part_from_bytes,
     revision_digest,
     why_not_content,
 )
-from apps.core.canonical import digest
+from apps.core.canonical import UnknownSchema, canonical_bytes, digest
 from tests.changes.contents import STEADY, contents
 from tests.factories.changes import COMMIT, make_content, make_item
 
 GOLDEN = Path(__file__).with_name("golden_content.json")
-CHANGE_ID = UUID("01936a00-0000-7000-8000-00000000c001")
+BOUND = Bound(
+    change_id=UUID("01936a00-0000-7000-8000-00000000c001"),
+    kind="NORMAL",
+    requester_id=UUID("01936a00-0000-7000-8000-00000000c002"),
+    number=3,
+    author_id=UUID("01936a00-0000-7000-8000-00000000c003"),
+)
 
 
 def golden_content():
@@ -79,7 +87,7 @@ def test_canonical_bytes_are_the_golden_ones_for_ever():
     golden = json.loads(GOLDEN.read_text())
 
     assert written == golden["parts"]
-    assert revision_digest(change_id=CHANGE_ID, number=3, part_digests=part_digests(part_bytes(golden_content()))) == golden["revision"]
+    assert revision_digest(BOUND, part_digests=part_digests(part_bytes(golden_content()))) == golden["revision"]
 
 
 def test_stored_bytes_of_schema_1_are_read_back_as_they_were():
@@ -87,7 +95,7 @@ def test_stored_bytes_of_schema_1_are_read_back_as_they_were():
     stored = {part: body.encode() for part, body in golden.items()}
 
     assert content_from_bytes(stored) == normal(golden_content())
-    assert {part: read_part(body)["schema"] for part, body in stored.items()} == dict.fromkeys(PARTS, 1)
+    assert {part: json.loads(body)["schema"] for part, body in stored.items()} == dict.fromkeys(PARTS, 1)
 
 
 @STEADY
@@ -172,23 +180,43 @@ def test_digests_are_of_the_stored_bytes():
     assert part_digests({"plan": memoryview(b"as it was")}) == {"plan": digest(b"as it was")}
 
 
-def test_revision_digest_binds_change_number_and_every_part():
+def test_revision_digest_binds_change_kind_people_number_and_every_part():
     digests = part_digests(part_bytes(make_content()))
-    first = revision_digest(change_id=CHANGE_ID, number=1, part_digests=digests)
+    another = {"change_id": UUID(int=1), "kind": "EMERGENCY", "requester_id": UUID(int=1), "number": 4, "author_id": UUID(int=1)}
+    first = revision_digest(BOUND, part_digests=digests)
 
     others = {
-        revision_digest(change_id=UUID(int=1), number=1, part_digests=digests),
-        revision_digest(change_id=CHANGE_ID, number=2, part_digests=digests),
-        *(revision_digest(change_id=CHANGE_ID, number=1, part_digests=digests | {part: "0" * 64}) for part in PARTS),
+        *(revision_digest(replace(BOUND, **{field: value}), part_digests=digests) for field, value in another.items()),
+        *(revision_digest(BOUND, part_digests=digests | {part: "0" * 64}) for part in PARTS),
     }
 
     assert first not in others
-    assert len(others) == 2 + len(PARTS)
+    assert len(others) == len(another) + len(PARTS)
+
+
+def test_a_newer_form_of_a_part_leaves_the_bytes_of_what_was_not_edited(monkeypatch):
+    """An edit of the story after an upgrade must not lapse the sign-offs of the plan."""
+    content = make_content()
+    stored = part_bytes(content)
+    monkeypatch.setitem(SCHEMAS, "plan", 2)
+
+    edited = replace(content, story=replace(content.story, title="Another"))
+    kept = kept_bytes(edited, stored=stored, read=content_from_bytes(stored))
+
+    assert part_bytes(content)["plan"] != stored["plan"]
+    assert {part for part in PARTS if kept[part] != stored[part]} == {"story"}
+    again = kept_bytes(replace(content, plan=Plan()), stored=stored, read=content)
+    assert json.loads(again["plan"])["schema"] == 2
+
+
+def test_each_part_has_a_schema_of_its_own():
+    with pytest.raises(UnknownSchema, match="Schema 2 of plan is not known here; 1 is the newest"):
+        content_from_bytes(part_bytes(make_content()) | {"plan": canonical_bytes({"schema": 2})})
 
 
 def test_a_newer_schema_is_named_not_guessed():
-    with pytest.raises(UnknownSchema, match="Schema 2 is not known here; 1 is the newest"):
-        read_part(b'{"schema":2,"title":"later"}')
+    with pytest.raises(UnknownSchema, match="Schema 2 of story is not known here; 1 is the newest"):
+        part_from_bytes("story", b'{"schema":2,"title":"later"}')
 
 
 def test_default_period_is_fourteen_days_from_now(now):

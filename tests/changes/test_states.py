@@ -35,7 +35,7 @@ def test_open_and_ended_states_are_told_apart():
     assert {LegState.WAITING} == LEG_OPEN & LEG_UNTOUCHED
 
 
-@pytest.mark.parametrize("state", ENDED)
+@pytest.mark.parametrize("state", sorted(ENDED))
 def test_an_ended_change_never_opens_again(state):
     assert not MOVES[state] & (OPEN | {State.DRAFT})
 

@@ -71,7 +71,7 @@ def test_a_draft_stores_the_bytes_and_the_rows(change, targets):
 
     assert (change.state, change.title, change.submitted_at) == (State.DRAFT, "Offer the return ferry first", None)
     assert revision.part_digests == part_digests(parts)
-    assert revision.digest == revision_digest(change_id=change.public_id, number=1, part_digests=revision.part_digests)
+    assert revision.digest == revision_digest(revision.bound, part_digests=revision.part_digests)
     assert content_from_bytes(parts) == content_of(revision)
     assert (change.not_before, change.not_after) == (content_of(revision).period.not_before, content_of(revision).period.not_after)
     assert [(leg.target, leg.state, leg.is_open) for leg in current_legs(change)] == [(target, "WAITING", False) for target in targets]

@@ -24,6 +24,8 @@ BAD_LINES = [
     "\ufeffa",
     "a\u00adb",
     "\ud800",
+    "\u0378",
+    "\uffff",
     "x" * 121,
 ]
 
@@ -48,7 +50,7 @@ def test_a_line_may_be_empty_where_that_is_said():
 def test_text_is_kept_with_its_lines_in_one_form():
     assert read_text("e\u0301 \r\nb\rc\n\n", field="x", longest=50) == "é\nb\nc"
     assert read_text("\u202e is shown, not refused", field="x", longest=50).startswith("\u202e")
-    for text in ("\x00", "\x07", "x" * 51, "\ud800"):
+    for text in ("\x00", "\x07", "x" * 51, "\ud800", "\u0378"):
         with pytest.raises(BadContent):
             read_text(text, field="x", longest=50)
     with pytest.raises(BadContent):

@@ -7,11 +7,13 @@ import pytest
 from apps.accounts.roles import Role
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
-from apps.catalog.models import Arrival
+from apps.catalog.actions import write_target_settings
+from apps.catalog.models import Arrival, ChangeRequired
 from apps.core.actors import system
 from apps.core.refusals import BadContent, Refused
 from apps.deployments.actions import abort_deployment, order_deployment, roll_back_deployment, settle_deployment
 from apps.deployments.drivers.base import Phase, Progress
+from apps.deployments.facts import is_bad
 from apps.deployments.lease import LeaseLost, claim
 from apps.deployments.models import Deployment
 from apps.deployments.refusals import abort_refusal, order_refusal, roll_back_refusal, settle_refusal
@@ -23,9 +25,9 @@ from apps.deployments.states import State
 from apps.schedule.actions import declare_freeze, lift_hold, place_hold
 from apps.schedule.models import Hold
 from tests.factories.accounts import give_team_role, make_person
-from tests.factories.catalog import COMMIT
-from tests.factories.changes import OTHER_COMMIT
-from tests.factories.deployments import FAILS_SWITCHED, a_check, make_deployment, make_leg, make_order, make_site, step
+from tests.factories.catalog import COMMIT, EnvironmentFactory, make_target
+from tests.factories.changes import FIX_FORWARD, OTHER_COMMIT
+from tests.factories.deployments import FAILS_SWITCHED, a_check, fake_settings, make_deployment, make_leg, make_order, make_site, step
 
 pytestmark = pytest.mark.django_db
 
@@ -298,7 +300,41 @@ def test_a_failed_way_back_settled_as_old_says_that_the_bad_version_runs(fake):
     order.leg.refresh_from_db()
     assert (target.running_label, target.occupied_by) == ("3.18.1", None)
     assert order.leg.state == "FAILED"
-    assert Arrival.objects.filter(target=target).order_by("-pk").first().outcome == "ADOPTED"
+    assert Arrival.objects.filter(target=target).order_by("-pk").first().outcome == "LEFT"
+    assert is_bad(target, order.identities)
+
+
+def test_a_version_that_was_left_is_neither_promoted_nor_gone_back_to(fake):
+    target = make_site()
+    order = step(make_order(target))
+    fake.answers.extend([FAILS_SWITCHED, Progress(Phase.FAILED, failure="The disk is full.")])
+    step(order)
+    back = step(Deployment.objects.get(undoes=order))
+    settle_deployment(back.pk, truth=Truth.OLD_RUNS, reason="3.18.1 still answers.", by=operator())
+    above = make_target(target.service, EnvironmentFactory(rank=target.environment.rank + 1), settings=fake_settings())
+    above.environment.change_required = ChangeRequired.RECORDED
+    above.environment.save()
+
+    refusal = order_refusal(make_leg(above, rollback=FIX_FORWARD), by=operator())
+
+    assert refusal is not None
+    assert refusal.code == "not_promoted"
+    for hold in Hold.objects.filter(lifted_at__isnull=True):
+        lift_hold(hold_id=hold.pk, reason="Looked at.", by=make_person(Role.RELEASE_MANAGER).actor)
+    newer = make_deployment(target=target, identity="git:" + "e" * 40, label="3.19.0")
+    target.refresh_from_db()
+    assert (target.running_label, target.previous_label) == ("3.19.0", "3.17.0")
+    assert roll_back_refusal(newer, by=operator()).code == "previous_is_bad"
+
+
+def test_a_success_is_rolled_back_with_the_settings_of_today(fake):
+    order = make_deployment()
+    written = write_target_settings(order.target_id, settings=fake_settings(deploy_seconds=77), by=make_person(Role.ADMINISTRATOR).actor)
+
+    back = roll_back_deployment(order.pk, by=operator(), reason="The map is empty.")
+
+    assert back.settings == written
+    assert back.settings != order.settings
 
 
 def test_a_failed_way_back_settled_as_new_is_a_way_back(fake, samples):

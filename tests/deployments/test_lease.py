@@ -1,9 +1,14 @@
 """One holder at a time: two workers, a ghost, a lost one; against committed data and real connections."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from django.db import connection, transaction
 
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
+from apps.core.actors import system
+from apps.core.locks import take_calendar_guard
 from apps.deployments.beat import due_ids, expired_ids, sweep_deployments
 from apps.deployments.drivers.base import Observation, Phase, Progress
 from apps.deployments.lease import LeaseLost, claim, heartbeat, note_lost, own
@@ -14,7 +19,10 @@ from apps.deployments.runner.driving import note_cancelled, note_progress
 from apps.deployments.runner.reconciling import note_observation, note_silence
 from apps.deployments.runner.verifying import note_measurements
 from apps.deployments.states import State
+from apps.schedule.models import HoldSource
+from apps.schedule.steps import place_hold_step
 from tests.factories.deployments import lose, make_deployment, make_order, step
+from tests.factories.schedule import CalendarRuleFactory
 
 DONE = Progress(Phase.DONE, has_switched=True)
 
@@ -184,3 +192,34 @@ def test_an_order_that_is_not_due_is_left_alone(fake):
 
     assert due_ids() == []
     assert run_step(order.pk) is False
+
+
+def test_a_freeze_that_is_being_declared_stops_what_wants_to_begin(own_database, racer, wait_until_blocked, fake):
+    order = make_order()
+    now = datetime.now(UTC)
+    with transaction.atomic():
+        take_calendar_guard()
+        late = racer(lambda: run_step(order.pk))
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_backend_pid()")
+            wait_until_blocked(cursor.fetchone()[0])
+        CalendarRuleFactory(title="Evening departures", starts_at=now - timedelta(hours=1), ends_at=now + timedelta(hours=1))
+
+    assert late.result() is False
+    order.refresh_from_db()
+    assert order.state == State.QUEUED
+    assert order.waits_for.startswith("Evening departures")
+
+
+def test_a_hold_that_is_being_placed_stops_what_wants_to_begin(own_database, racer, wait_until_blocked, fake):
+    order = make_order()
+    with transaction.atomic():
+        place_hold_step(order.target, source=HoldSource.INCIDENT, source_ref="", reason="It burns.", by=system("test"), at=order.ordered_at)
+        late = racer(lambda: run_step(order.pk))
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_backend_pid()")
+            wait_until_blocked(cursor.fetchone()[0])
+
+    assert late.result() is False
+    order.refresh_from_db()
+    assert (order.state, order.refusal_code) == (State.FAILED, "held")

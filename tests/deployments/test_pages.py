@@ -8,7 +8,9 @@ from apps.core.refusals import Refusal
 from apps.deployments.models import Deployment
 from apps.deployments.states import State
 from tests.factories.accounts import make_person
-from tests.factories.deployments import DeploymentFactory, a_check, make_deployment, make_leg, make_order, make_site, step
+from tests.factories.catalog import ServiceFactory
+from tests.factories.changes import ItemFactory
+from tests.factories.deployments import FAILS_SWITCHED, DeploymentFactory, a_check, make_deployment, make_leg, make_order, make_site, step
 
 pytestmark = pytest.mark.django_db
 BAD_LINES = ["", "x" * 301, "nul\x00", "two\nlines", "turned \u202e"]
@@ -46,6 +48,22 @@ def test_the_live_part_is_a_fragment_that_answers_304_when_nothing_changed(clien
 
     assert first.content.decode().lstrip().startswith("<div")
     assert second.status_code == 304
+
+
+def test_the_page_of_a_bad_version_follows_its_way_back_to_the_end(client, operator, fake):
+    order = step(make_order())
+    fake.answers.append(FAILS_SWITCHED)
+    bad = step(order)
+    back = Deployment.objects.get(undoes=bad)
+
+    while_it_goes = client.get(url_of(bad)).content.decode()
+    step(step(back))
+    afterwards = client.get(url_of(bad)).content.decode()
+
+    assert "data-poll" in while_it_goes
+    assert "Users saw" not in while_it_goes
+    assert "data-poll" not in afterwards
+    assert "Users saw 3.18.1 for" in afterwards
 
 
 def test_the_page_is_loaded_again_when_the_state_has_passed(client, operator, fake):
@@ -101,6 +119,18 @@ def test_a_restricted_service_is_not_there_for_others(client, operator, fake):
     assert client.get(url_of(order)).status_code == 404
     assert client.post(url_of(order, "stop")).status_code == 404
     assert order.ref not in client.get(reverse("deployments:deployments")).content.decode()
+
+
+def test_a_change_with_a_service_that_is_hidden_is_not_named(client, operator, fake):
+    order = make_order()
+    change, url = order.leg.change, reverse("deployments:deployments")
+    assert change.ref in client.get(url_of(order)).content.decode()
+    assert change.ref in client.get(url).content.decode()
+
+    ItemFactory(change=change, service=ServiceFactory(is_restricted=True))
+
+    assert change.ref not in client.get(url_of(order)).content.decode()
+    assert change.ref not in client.get(url).content.decode()
 
 
 def test_nobody_sees_anything_before_signing_in(client, fake):

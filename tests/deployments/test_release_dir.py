@@ -3,65 +3,17 @@
 import json
 import os
 import signal
-import time
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from apps.catalog.versions import Version
-from apps.deployments.drivers.base import BadOptions, Fence, Fenced, Order, Phase, Progress
+from apps.deployments.drivers.base import CannotTell, Fence, Fenced, Phase
 from apps.deployments.drivers.release_dir import processes
-from apps.deployments.drivers.release_dir.driver import ReleaseDir
-from apps.deployments.drivers.release_dir.options import read_options
 from apps.deployments.drivers.release_dir.place import Place
 from apps.deployments.probes import fetch
-from tests.deployments.town import Town, git
-
-DRIVER = ReleaseDir()
-
-
-def order_of(town: Town, commit: str, *, turn: int = 1, attempt: int = 1, previous: str = "", back: bool = False, **options) -> Order:
-    return Order(
-        id=f"order-{turn}",
-        ref=f"DEP-{turn}",
-        version=Version(f"v{turn}", (f"git:{commit}",)),
-        previous=Version("before", (f"git:{previous}",)) if previous else None,
-        fence=Fence(turn, attempt),
-        options=town.options(**options),
-        repository=str(town.repository),
-        begun_at=datetime(2026, 11, 20, 14, 0, turn, tzinfo=UTC),
-        is_way_back=back,
-    )
-
-
-def carry_out(order: Order, *, seconds: float = 20) -> Progress:
-    """Poll as the runner does until it is over; the waits are the driver's own."""
-    until, offset, text = time.monotonic() + seconds, 0, ""
-    while time.monotonic() < until:
-        progress = DRIVER.poll(order, offset)
-        offset, text = progress.offset, text + progress.text
-        if progress.phase is not Phase.WORKING:
-            return Progress(progress.phase, text, offset, progress.has_switched, progress.failure)
-        time.sleep(min(progress.wait_seconds, 0.1))
-    raise AssertionError(f"not over in time: {text}")
-
-
-def test_deploying_exports_the_commit_switches_starts_and_reads_back(town):
-    commit = town.commit("good", readme="hello")
-
-    done = carry_out(order_of(town, commit))
-
-    assert done.phase is Phase.DONE
-    assert done.has_switched
-    current = town.root / "current"
-    assert current.is_symlink()
-    assert current.resolve().name == f"20261120T140001Z-{commit[:12]}"
-    assert (current / "REVISION").read_text() == f"{commit}\n"
-    assert (current / "readme").read_text() == "hello"
-    assert (current / "shared").resolve() == (town.root / "shared").resolve()
-    assert fetch(town.version_url).body == commit
-    assert f"read back: {commit}" in done.text
+from tests.deployments.town import DRIVER, carry_out, lives_on, order_of
 
 
 def test_an_update_replaces_the_process_and_the_way_back_uses_the_kept_release(town):
@@ -78,30 +30,6 @@ def test_an_update_replaces_the_process_and_the_way_back_uses_the_kept_release(t
     assert "export" not in back.text
     assert (town.root / "current").resolve().name.startswith("20261120T140001Z")
     assert fetch(town.version_url).body == first
-
-
-def test_the_way_back_exports_again_what_was_pruned(town):
-    commits = [town.commit("good", n=str(n)) for n in range(4)]
-    for turn, commit in enumerate(commits, 1):
-        carry_out(order_of(town, commit, turn=turn, previous=commits[turn - 2] if turn > 1 else "", keep=2))
-    assert len(list((town.root / "releases").iterdir())) == 2
-
-    back = carry_out(order_of(town, commits[0], turn=5, previous=commits[3], back=True, keep=2))
-
-    assert back.phase is Phase.DONE
-    assert "export" in back.text
-    assert fetch(town.version_url).body == commits[0]
-
-
-def test_pruning_spares_what_runs_and_what_ran_before(town):
-    place = Place(town.root)
-    place.prepare()
-    for name in "abcde":
-        (place.releases / name).mkdir()
-
-    gone = place.prune(keep=2, spared={"a", "d", None})
-
-    assert gone == ["b", "c"]
 
 
 def test_a_commit_that_is_not_there_fails_with_a_clear_text(town):
@@ -173,24 +101,6 @@ def test_a_lower_fence_is_refused_and_changes_nothing(town):
     assert fetch(town.version_url).body == first
 
 
-def test_a_ghost_that_wakes_between_export_and_switch_does_not_switch(town, monkeypatch):
-    first, second = town.commit("good"), town.commit("good", x="y")
-    carry_out(order_of(town, first, turn=1))
-    finish = Place.finish_incoming
-
-    def overtaken(place, name, **more):
-        finish(place, name, **more)
-        with place.fenced(Fence(2, 2)):
-            return
-
-    monkeypatch.setattr(Place, "finish_incoming", overtaken)
-
-    with pytest.raises(Fenced):
-        DRIVER.poll(order_of(town, second, turn=2, attempt=1), 0)
-
-    assert (town.root / "current" / "REVISION").read_text().strip() == first
-
-
 def test_the_switch_is_one_rename(town, monkeypatch):
     first, second = town.commit("good"), town.commit("good", x="y")
     carry_out(order_of(town, first, turn=1))
@@ -209,46 +119,6 @@ def test_the_switch_is_one_rename(town, monkeypatch):
     carry_out(order_of(town, second, turn=2, previous=first))
 
     assert [str(text).endswith(commit[:12]) for text, commit in zip(seen, (first, second), strict=True)] == [True, True]
-
-
-def test_an_export_cut_off_in_the_middle_is_finished_by_the_next_attempt(town):
-    commit = town.commit("good", large="x" * 50_000)
-    order = order_of(town, commit)
-    half = town.root / "incoming" / f"20261120T140001Z-{commit[:12]}"
-    half.mkdir(parents=True)
-    (half / "large").write_text("x" * 20_000)
-    (half / "app.py").write_text("never finished")
-
-    done = carry_out(order)
-
-    assert done.phase is Phase.DONE
-    assert (town.root / "current" / "large").read_text() == "x" * 50_000
-
-
-def test_the_export_is_the_commit_byte_for_byte(town):
-    attributes = "*.txt export-ignore\nsecret.cfg filter=evil\n*.txt text eol=crlf\n"
-    commit = town.commit("good", **{".gitattributes": attributes, "kept.txt": "one\ntwo\n", "secret.cfg": "plain"})
-    git(town.repository, "config", "filter.evil.smudge", f"touch {town.root}.smudged; cat")
-    other = git(town.repository, "hash-object", "-w", "mode")
-    blob = git(town.repository, "rev-parse", f"{commit}:kept.txt")
-    git(town.repository, "replace", blob, other)
-
-    carry_out(order_of(town, commit))
-
-    assert (town.root / "current" / "kept.txt").read_bytes() == b"one\ntwo\n"
-    assert not Path(f"{town.root}.smudged").exists()
-
-
-def test_links_and_programs_keep_their_kind(town):
-    (town.repository / "run.sh").write_text("#!/bin/sh\n")
-    (town.repository / "run.sh").chmod(0o755)
-    (town.repository / "link").symlink_to("run.sh")
-    commit = town.commit("good")
-
-    carry_out(order_of(town, commit))
-
-    assert os.access(town.root / "current" / "run.sh", os.X_OK)
-    assert (town.root / "current" / "link").readlink() == Path("run.sh")
 
 
 def test_hooks_run_once_before_the_switch_with_a_bare_environment_and_masked_output(town, monkeypatch):
@@ -300,14 +170,7 @@ def test_cancelling_before_the_switch_leaves_nothing_behind(town):
     assert fetch(town.version_url).body == first
     running = processes.read_process(town.root / ".deploy" / "runs" / f"20261120T140002Z-{second[:12]}" / "slow.json")
     assert running is not None
-    assert not _lives_on(running)
-
-
-def _lives_on(running: processes.Process) -> bool:
-    until = time.monotonic() + 5
-    while running.is_alive and time.monotonic() < until:
-        time.sleep(0.01)
-    return running.is_alive
+    assert not lives_on(running)
 
 
 def test_cancelling_after_the_switch_says_so_and_changes_nothing(town):
@@ -320,14 +183,95 @@ def test_cancelling_after_the_switch_says_so_and_changes_nothing(town):
 
 def test_observing_tells_what_runs_and_what_is_set(town):
     first, second = town.commit("good"), town.commit("good", x="y")
-    order = order_of(town, second, turn=2, previous=first)
-    nothing = DRIVER.observe(order)
+    nothing = DRIVER.observe(order_of(town, first, turn=1))
     carry_out(order_of(town, first, turn=1))
 
-    seen = DRIVER.observe(order)
+    seen = DRIVER.observe(order_of(town, second, turn=2, previous=first))
 
     assert (nothing.is_known, nothing.runs, nothing.points_to) == (True, None, None)
     assert (seen.is_known, seen.runs, seen.points_to) == (True, f"git:{first}", f"git:{first}")
+
+
+def test_observing_closes_the_fence_behind_earlier_attempts(town):
+    commit = town.commit("good")
+    DRIVER.observe(order_of(town, commit, attempt=2))
+
+    with pytest.raises(Fenced):
+        DRIVER.poll(order_of(town, commit, attempt=1), 0)
+
+
+def test_a_version_address_without_a_commit_is_not_known(town):
+    order = order_of(town, town.commit("good"))
+    carry_out(order)
+    other = replace(order, options=town.options(version_url=town.health_url))
+
+    assert DRIVER.observe(other).runs is None
+    assert "names no full commit id" in DRIVER.observe(other).said
+
+
+def test_a_directory_that_does_not_answer_is_no_failure(town):
+    town.root.write_text("a file in its place")
+
+    with pytest.raises(CannotTell, match="does not answer"):
+        DRIVER.poll(order_of(town, town.commit("good")), 0)
+    with pytest.raises(CannotTell):
+        DRIVER.observe(order_of(town, town.commit("good")))
+
+
+def test_a_directory_that_breaks_in_the_middle_is_no_failure(town, monkeypatch):
+    def broken(*args, **kwargs):
+        raise OSError("input/output error")
+
+    monkeypatch.setattr(Place, "switch", broken)
+
+    with pytest.raises(CannotTell, match="input/output error"):
+        carry_out(order_of(town, town.commit("good")))
+
+
+def test_a_link_that_cannot_be_read_is_not_known(town, monkeypatch):
+    def broken(*args, **kwargs):
+        raise OSError("stale handle")
+
+    monkeypatch.setattr(Place, "current_name", broken)
+
+    assert not DRIVER.observe(order_of(town, town.commit("good"))).is_known
+
+
+def test_a_target_whose_lock_is_held_cannot_be_told(town, monkeypatch):
+    monkeypatch.setattr("apps.deployments.drivers.release_dir.place.LOCK_SECONDS", 0.05)
+    place, order = Place(town.root), order_of(town, town.commit("good"))
+    place.prepare()
+
+    with place.fenced(Fence(1, 1)), pytest.raises(CannotTell, match="holds the target's lock"):
+        DRIVER.poll(order, 0)
+
+
+def test_options_that_went_bad_fail_the_deployment_with_their_sentence(town):
+    progress = DRIVER.poll(order_of(town, town.commit("good"), keep=0), 0)
+
+    assert (progress.phase, progress.failure) == (Phase.FAILED, "The option keep is a whole number from 2 to 100.")
+
+
+def test_a_damaged_pidfile_is_not_taken_for_no_process(town):
+    place = Place(town.root)
+    place.prepare()
+    place.pidfile.write_text("{")
+
+    with pytest.raises(CannotTell, match="cannot be read"):
+        carry_out(order_of(town, town.commit("good")))
+    place.pidfile.unlink()
+
+
+def test_a_command_that_was_killed_is_said_to_be(town):
+    hook = {"name": "slow", "argv": ["sleep", "60"], "seconds": 60}
+    order = order_of(town, town.commit("good"), hooks=[hook])
+    DRIVER.poll(order, 0)
+    running = processes.read_process(next((town.root / ".deploy" / "runs").glob("*/slow.json")))
+    assert running is not None
+    processes.signal_group(running, signal.SIGKILL)
+    assert not lives_on(running)
+
+    assert "The command slow was killed before it ended." in carry_out(order).failure
 
 
 def test_a_process_id_that_was_given_to_another_process_is_left_alone(town):
@@ -343,44 +287,6 @@ def test_a_process_id_that_was_given_to_another_process_is_left_alone(town):
     assert "stop process" not in done.text
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"root": "relative"}, "absolute path"),
-        ({"root": "/"}, "absolute path"),
-        ({"root": "/srv/../etc"}, "absolute path"),
-        ({"version_url": "ftp://x"}, "version_url"),
-        ({"start_command": "run me"}, "There is no shell"),
-        ({"start_command": [""]}, "There is no shell"),
-        ({"start_command": []}, "either start_command or restart_command"),
-        ({"restart_command": ["x"]}, "either start_command or restart_command"),
-        ({"port": "80"}, "whole number"),
-        ({"port": True}, "whole number"),
-        ({"keep": 1}, "from 2 to 100"),
-        ({"shared": ["../up"]}, "plain names"),
-        ({"shared": [".."]}, "plain names"),
-        ({"hooks": {}}, "list of objects"),
-        ({"hooks": [{"name": "x"}]}, "has no argv"),
-        ({"hooks": [{"name": "x", "argv": ["a"]}, {"name": "x", "argv": ["b"]}]}, "same name"),
-        ({"hooks": [{"name": "x", "argv": ["a"], "shell": "b"}]}, "A hook has no option shell"),
-        ({"environment": {"A B": "x"}}, "variable names"),
-        ({"secret_names": ["a b"]}, "plain names"),
-        ({"colour": "x"}, "has no option colour"),
-    ],
-)
-def test_options_that_cannot_be_carried_out_are_named(town, change, said):
-    with pytest.raises(BadOptions, match=said):
-        read_options(town.options() | change)
-
-
-def test_commands_are_filled_with_paths_ports_and_commits_only(town):
-    options = read_options(town.options(start_command=["run", "{release}", "{port}", "{commit}", "{label}", "{{x}}"]))
-
-    words = options.filled(options.start_command, release=Path("/r"), commit="c0ffee")
-
-    assert words == ["run", "/r", str(town.port), "c0ffee", "{label}", "{{x}}"]
-
-
 def test_a_killed_process_is_seen_as_gone(town):
     carry_out(order_of(town, town.commit("good")))
     running = processes.read_process(town.root / ".deploy" / "process.json")
@@ -389,5 +295,5 @@ def test_a_killed_process_is_seen_as_gone(town):
 
     processes.signal_group(running, signal.SIGKILL)
 
-    assert not _lives_on(running)
+    assert not lives_on(running)
     processes.signal_group(running, signal.SIGKILL)

@@ -6,14 +6,16 @@ from itertools import product
 import pytest
 
 from apps.catalog.settings_body import Check, OnNoData, Source
-from apps.core.refusals import Kind
+from apps.core.refusals import Kind, not_now
 from apps.deployments.rules.orders import (
+    BeginFacts,
     Caller,
     DeploymentFacts,
     OrderFacts,
     WayBackFacts,
     may_roll_back,
     why_not_abort,
+    why_not_begin,
     why_not_order,
     why_not_roll_back,
     why_not_settle,
@@ -153,10 +155,11 @@ def test_what_a_lost_deployment_turns_out_to_be():
         assert lost(runs, points_to, was_aborting=True) is State.ABORTING
         assert lost(runs, points_to, is_known=False) is State.RECONCILING
         assert lost(runs, points_to, is_known=False, tries=RECONCILE_TRIES) is State.NEEDS_HUMAN
+        assert lost(runs, points_to, tries=RECONCILE_TRIES) is State.NEEDS_HUMAN
 
 
 def order_facts(who: str = "operator", **more: object) -> OrderFacts:
-    return OrderFacts(**{"caller": CALLERS[who], "target": "shop in production", "leg_state": "WAITING", "leg_can_start": True} | more)
+    return OrderFacts(**{"caller": CALLERS[who], "target": "shop in production"} | more)
 
 
 @pytest.mark.parametrize("who", CALLERS)
@@ -181,7 +184,7 @@ def test_a_policy_may_keep_signing_and_starting_apart():
     ("more", "code"),
     [
         ({"open_order": "DEP-3"}, "already_ordered"),
-        ({"leg_can_start": False, "leg_state": "ROLLED_BACK"}, "leg_not_open"),
+        ({"leg": not_now("leg_rolled_back", "It was rolled back.")}, "leg_rolled_back"),
         ({"settings_fault": "There are no settings."}, "settings_unusable"),
         ({"effect": "DENY", "finding_code": "held", "finding": "On hold.", "cure": "Lift it."}, "held"),
         ({"effect": "DENY"}, "gate_denies"),
@@ -194,6 +197,29 @@ def test_what_stands_in_the_way_of_an_order(more, code):
     refusal = why_not_order(order_facts(**more))
 
     assert (refusal.code if refusal else None) == code
+
+
+@pytest.mark.parametrize(
+    ("who", "more", "code"),
+    [
+        ("operator", {}, None),
+        ("manager", {}, None),
+        ("requester", {}, None),
+        ("other", {}, "not_operating"),
+        ("operator", {"caller": None}, "orderer_not_present"),
+        ("operator", {"caller": None, "by_machinery": True}, None),
+        ("operator", {"caller": Caller(OPERATOR, has_signed=True)}, None),
+        ("operator", {"caller": Caller(OPERATOR, has_signed=True), "forbids_signers": True}, "signed_by_you"),
+        ("operator", {"names_same_version": False}, "version_changed"),
+        ("operator", {"settings_hold": False}, "settings_differ"),
+        ("operator", {"settings_hold": False, "by_machinery": True}, "settings_differ"),
+    ],
+)
+def test_what_a_queued_order_is_asked_again_when_it_begins(who, more, code):
+    refusal = why_not_begin(BeginFacts(**{"caller": CALLERS[who]} | more))
+
+    assert (refusal.code if refusal else None) == code
+    assert refusal is None or "You " not in str(refusal)
 
 
 def facts_of(state: State, who: str = "operator", **more: object) -> DeploymentFacts:

@@ -6,8 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+from apps.catalog.versions import Version
+from apps.deployments.drivers.base import Fence, Order, Phase, Progress
+from apps.deployments.drivers.release_dir import processes
+from apps.deployments.drivers.release_dir.driver import ReleaseDir
+
+DRIVER = ReleaseDir()
 
 APP = """
 import http.server, pathlib, signal, sys
@@ -107,3 +116,36 @@ def make_town(tmp_path: Path) -> Town:
     town.repository.mkdir()
     git(town.repository, "init", "-q", "-b", "main")
     return town
+
+
+def order_of(town: Town, commit: str, *, turn: int = 1, attempt: int = 1, previous: str = "", back: bool = False, **options) -> Order:
+    return Order(
+        id=f"order-{turn}",
+        ref=f"DEP-{turn}",
+        version=Version(f"v{turn}", (f"git:{commit}",)),
+        previous=Version("before", (f"git:{previous}",)) if previous else None,
+        fence=Fence(turn, attempt),
+        options=town.options(**options),
+        repository=str(town.repository),
+        begun_at=datetime(2026, 11, 20, 14, 0, turn, tzinfo=UTC),
+        is_way_back=back,
+    )
+
+
+def carry_out(order: Order, *, seconds: float = 20) -> Progress:
+    """Poll as the runner does until it is over; the waits are the driver's own."""
+    until, offset, text = time.monotonic() + seconds, 0, ""
+    while time.monotonic() < until:
+        progress = DRIVER.poll(order, offset)
+        offset, text = progress.offset, text + progress.text
+        if progress.phase is not Phase.WORKING:
+            return Progress(progress.phase, text, offset, progress.has_switched, progress.failure)
+        time.sleep(min(progress.wait_seconds, 0.1))
+    raise AssertionError(f"not over in time: {text}")
+
+
+def lives_on(running: processes.Process) -> bool:
+    until = time.monotonic() + 5
+    while running.is_alive and time.monotonic() < until:
+        time.sleep(0.01)
+    return running.is_alive

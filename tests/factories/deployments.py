@@ -166,15 +166,21 @@ def make_site(*checks: dict[str, object], settings: dict[str, object] | None = N
 
 
 def make_leg(
-    target: Target | None = None, *, requester: Person | None = None, identity: str = OTHER_COMMIT, label: str = "3.18.1", **parts: Any
+    target: Target | None = None,
+    *,
+    requester: Person | None = None,
+    identity: str = OTHER_COMMIT,
+    label: str = "3.18.1",
+    state: ChangeState = ChangeState.APPROVED,
+    **parts: Any,
 ) -> Leg:
-    """The leg of a submitted change for this target, which the gate allows now."""
+    """The leg of a change for this target, by default of a submitted one, which the gate allows now."""
     target = target or make_site()
     item = make_item(target.service, (target.environment,), identities=(identity,), label=label)
     scope = Scope(items=(item,), aspects=frozenset({Aspect.CODE}), reason="Visitors give up when the outward ferry is full.")
     requester = requester or make_person(Role.REQUESTER)
     now = datetime.now(UTC) - timedelta(minutes=1)
-    change = make_change(ChangeState.APPROVED, targets=(target,), requester=requester, now=now, **({"scope": scope} | parts))
+    change = make_change(state, targets=(target,), requester=requester, now=now, **({"scope": scope} | parts))
     return Leg.objects.select_related("change", "item", "service", "environment", "target").get(change=change)
 
 

@@ -113,7 +113,9 @@ class TicketFactory(DjangoModelFactory):
     evaluation_id = factory.LazyFunction(new_id)
     action = Action.DEPLOY
     binds = "0" * 64
-    envelope = b"{}"
+    payload = b"{}"
+    key_id = "ed25519-0"
+    signature = b"\x00" * 64
     issued_at = NOW
     expires_at = NOW + timedelta(minutes=60)
 
@@ -188,10 +190,10 @@ TARGET = TargetFacts(
 )  # fmt: skip
 SIGN_OFF = SignOffFacts(
     id=IDS[13], person=OWNER, decision="APPROVE", meaning="APPROVAL", covered={part: DIGESTS[part] for part in PARTS},
-    groups=frozenset({f"owner:ANY:{IDS[10]}"}), given_at=NOW, signature_ok=True, settings={str(IDS[12]): "s" * 64}, revision=1,
+    groups=frozenset({(f"owner:ANY:{IDS[10]}", str(IDS[12]))}), given_at=NOW, signature_ok=True, settings={str(IDS[12]): "s" * 64}, revision=1,
 )  # fmt: skip
 QUORUM = QuorumFacts(
-    leg_id=IDS[14], service_id=IDS[10], service="Checkout", environment="Production", required="APPROVED", policy=POLICY, digests=DIGESTS,
+    leg_id=IDS[14], target_id=IDS[12], service_id=IDS[10], service="Checkout", environment="Production", required="APPROVED", policy=POLICY, digests=DIGESTS,
     sign_offs=(SIGN_OFF,), hands={"requester": frozenset({IDS[15]}), "last_editor": frozenset({IDS[15]})},
 )  # fmt: skip
 LEG = LegFacts(

@@ -16,7 +16,7 @@ from apps.catalog.versions import Version
 from apps.deployments.drivers.base import Fence, Fenced, Observation, Order, Phase, Progress
 from apps.deployments.rules.stepping import Safety
 
-PAUSE = 0.04
+PAUSE = 0.25
 
 
 class LedgerDriver:

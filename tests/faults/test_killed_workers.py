@@ -73,7 +73,8 @@ def test_fifty_orders_survive_workers_that_are_killed_and_stopped_at_random(own_
     register("ledger", LedgerDriver())
     sites = make_orders(workers)
 
-    until = time.monotonic() + SECONDS
+    began = time.monotonic()
+    until = began + SECONDS
     while Deployment.objects.exclude(state__in=sorted(FINAL)).exists():
         assert time.monotonic() < until, Counter(Deployment.objects.values_list("state", flat=True))
         for pid, wake_at in [*stopped]:
@@ -93,9 +94,11 @@ def test_fifty_orders_survive_workers_that_are_killed_and_stopped_at_random(own_
         signal_one(pid, signal.SIGCONT)
 
     lost = Attempt.objects.filter(ended_as="LOST").count()
-    print(f"{killed} kills, {lost} attempts lost, states {Counter(Deployment.objects.values_list('state', flat=True))}")
+    print(
+        f"{time.monotonic() - began:.0f} s, {killed} kills, {lost} attempts lost, states {Counter(Deployment.objects.values_list('state', flat=True))}"
+    )
     assert killed > 20
-    assert lost > 0
+    assert lost > 2
     for root, target in sites:
         prove_true(root, target)
 

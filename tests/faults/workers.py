@@ -43,7 +43,10 @@ def main(place: Path) -> None:
     django.setup()
     from apps.deployments import lease
     from apps.deployments.drivers.registry import register
+    from changecontrol.celery import app
     from tests.faults.ledger import LedgerDriver
+
+    app.conf.update(broker_url="memory://")  # no broker at all: the row is the order
 
     register("ledger", LedgerDriver())
     lease.LEASE = timedelta(seconds=LEASE_SECONDS)

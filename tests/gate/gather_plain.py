@@ -151,8 +151,7 @@ def _leg(leg: Leg) -> LegFacts:
         failures=leg.failures_count,
         revision=revision.number,
         revision_digest=revision.digest,
-        is_intact=digests == revision.part_digests
-        and revision.digest == revision_digest(change_id=change.public_id, number=revision.number, part_digests=digests),
+        is_intact=digests == revision.part_digests and revision.digest == revision_digest(revision.bound, part_digests=digests),
         identities=named.identities if named else (),
         label=named.label if named else "",
         period=content.period,

@@ -30,6 +30,15 @@ def test_rules_page_is_fresh():
     assert (DOCS / "gate-rules.md").read_text() == rules_page(), "run manage.py write_gate_rules"
 
 
+def test_command_writes_the_rules_page(tmp_path, settings):
+    (tmp_path / "docs").mkdir()
+    settings.BASE_DIR = tmp_path
+
+    call_command("write_gate_rules", stdout=StringIO())
+
+    assert (tmp_path / "docs" / "gate-rules.md").read_text() == rules_page()
+
+
 def test_rules_page_names_every_rule_and_code():
     page = rules_page()
 

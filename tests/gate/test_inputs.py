@@ -81,6 +81,13 @@ def test_missing_field_is_named(target, secret, field):
     assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
+@pytest.mark.parametrize("url", ["ftp://x", "javascript:alert(1)", "//x", "https://", "http://[::1"])
+def test_address_of_a_run_is_a_web_address(target, secret, url):
+    response = ask(secret, body_for(target, COMMIT, run={"url": url}))
+
+    assert [error["field"] for error in response.json()["errors"]] == ["run.url"]
+
+
 def test_two_commits_are_refused(target, secret):
     response = ask(secret, {**body_for(target), "identities": {"git": ["a" * 40, "b" * 40]}})
 
@@ -133,6 +140,18 @@ def test_other_methods_types_and_addresses(secret, client):
     assert client.post(PATH, "a=b", content_type="application/x-www-form-urlencoded", headers=headers).status_code == 415
     assert client.get("/api/v1/gate/nothing", headers=headers).status_code == 404
     assert client.get(f"{PATH}/not-an-id", headers=headers)["Content-Type"] == "application/problem+json"
+
+
+def test_long_body_is_refused_before_it_is_read(secret, client):
+    headers = {"Authorization": f"Bearer {secret}", "Content-Length": "99999"}
+
+    response = client.post(PATH, b"x" * 99_999, content_type="application/json", headers=headers)
+
+    assert (response.status_code, response.json()["code"]) == (400, "not_readable")
+
+
+def test_other_addresses_are_handed_on(client):
+    assert client.get("/livez").headers.get("Content-Type") != "application/problem+json"
 
 
 def test_gate_answers_before_sessions_and_needs_no_csrf(target, secret):

@@ -10,7 +10,8 @@ import pytest
 from apps.changes.states import State
 from apps.gate import gather as gathering
 from apps.gate import rules
-from apps.gate.gather import gather, read_facts
+from apps.gate.gather import gather
+from apps.gate.reading import read_facts
 from apps.gate.rules import RULES, Answer, Effect, Question, judge
 from apps.gate.rules.cases import Case
 from apps.gate.rules.findings import Finding

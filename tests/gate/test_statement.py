@@ -8,7 +8,7 @@ from psycopg import pq, sql
 from apps.gate import wire
 from apps.gate.gather import gather
 from apps.gate.rules import Question
-from apps.gate.statement import GATHER
+from apps.gate.statement import TYPES
 from tests.factories.approvals import make_change, make_place
 from tests.factories.changes import COMMIT
 from tests.factories.gate import ask, body_for, make_gate_token
@@ -40,7 +40,7 @@ def plan(question: Question) -> dict:
     """The plan that the gate's own session has kept for the gather, run once with its costs."""
     values = (question.credential, question.service, question.environment, [*question.identities], None, None, "", "none")
     arguments = sql.SQL(", ").join(
-        sql.SQL("{}::{}").format(sql.Literal(value), sql.SQL(kind)) for value, kind in zip(values, GATHER.types, strict=True)
+        sql.SQL("{}::{}").format(sql.Literal(value), sql.SQL(kind)) for value, kind in zip(values, TYPES, strict=True)
     )
     statement = sql.SQL("explain (analyze, buffers, format json) execute gate_gather ({})").format(arguments)
     ((found,),) = session().execute(statement).fetchall()
@@ -94,13 +94,14 @@ def test_plan_made_on_empty_tables_serves_a_hundred_thousand_changes(approved, o
 def test_every_statement_is_prepared_and_planned_once(approved):
     target, secret, _ = approved
 
-    for _ in range(8):
+    for _ in range(9):  # the first also notes the use of the token
         assert ask(secret, body_for(target, COMMIT)).status_code == 201
 
     counted = session().execute("select name, generic_plans, custom_plans from pg_prepared_statements").fetchall()
     assert {name: (generic >= 8, custom) for name, generic, custom in counted if name.startswith("gate_")} == {
         "gate_gather": (True, 0),
-        "gate_answer": (True, 0),
+        "gate_answer_asked_answered_handed_told": (True, 0),
+        "gate_answer_asked_answered_handed_told_used": (False, 0),
     }
 
 
@@ -109,7 +110,8 @@ def test_an_evaluation_is_two_statements_whatever_there_is(approved, own_gate, c
     target, secret, _ = approved
     with own_gate.connect(own_gate.owner_url) as owner:
         fill(owner, changes=changes, services=20, people=20, rules=20)
-    ask(secret, body_for(target, COMMIT))  # prepares
+    for _ in range(2):  # prepares; the first one also notes the use of the token
+        ask(secret, body_for(target, COMMIT))
     tap = Wiretap(monkeypatch)
 
     with (tmp_path / "trace").open("w+b") as trace:
@@ -121,7 +123,7 @@ def test_an_evaluation_is_two_statements_whatever_there_is(approved, own_gate, c
         sent = [line.split(b"\t")[2] for line in trace if line.startswith(b"F\t")]
 
     assert body["verdict"] == "ALLOW"
-    assert tap.sent == ["gate_gather", "gate_answer"]
+    assert tap.sent == ["gate_gather", "gate_answer_asked_answered_handed_told"]
     assert (sent.count(b"Bind"), sent.count(b"Execute"), sent.count(b"Parse"), sent.count(b"Query")) == (2, 2, 0, 0)
 
 

@@ -35,7 +35,7 @@ BY = system("test")
 
 
 def envelope(permit=PERMIT):
-    return json.loads(issue(permit, key=signing_key()))
+    return issue(permit, key=signing_key()).envelope
 
 
 def keys(key_id):
@@ -75,7 +75,7 @@ def test_ticket_holds_between_its_moments(late, code):
 def test_ticket_of_another_key_is_refused():
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    forged = json.loads(issue(PERMIT, key=SigningKey(Ed25519PrivateKey.generate())))
+    forged = issue(PERMIT, key=SigningKey(Ed25519PrivateKey.generate())).envelope
     claiming = {**forged, "signatures": [{**forged["signatures"][0], "keyid": signing_key().id}]}
 
     assert {code_of(forged), code_of(claiming)} == {"ticket_signature"}
@@ -95,7 +95,7 @@ def test_every_bit_of_payload_and_signature_is_signed():
 
 
 def test_every_character_of_the_envelope_matters():
-    text = issue(PERMIT, key=signing_key()).decode()
+    text = json.dumps(envelope(), separators=(",", ":"))
     for place in range(len(text)):
         changed = text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]
         try:
@@ -216,11 +216,27 @@ def test_ticket_made_for_another_revision_is_stale(target, secret):
     permit = opened(ticket, now=database_now())
     other = replace(permit, id=IDS[30], revision_digest=HASH)
     Ticket.objects.create(
-        public_id=other.id, evaluation_id=other.evaluation, action="DEPLOY", binds=other.binds, envelope=b"", issued_at=stored.issued_at,
-        expires_at=stored.expires_at,
+        public_id=other.id, evaluation_id=other.evaluation, action="DEPLOY", binds=other.binds, payload=b"", key_id="", signature=b"",
+        issued_at=stored.issued_at, expires_at=stored.expires_at,
     )  # fmt: skip
 
     assert refused(envelope(other)) == "ticket_stale"
+
+
+def test_forged_ticket_is_refused(target, secret):
+    ticket = asked(target, secret)["ticket"]
+    forged = {**ticket, "signatures": [{**ticket["signatures"][0], "sig": b64encode(bytes(64)).decode()}]}
+
+    assert refused(forged) == "ticket_signature"
+
+
+def test_spending_a_ticket_is_recorded(target, secret):
+    from apps.audit.stream import entries_about
+
+    spend(asked(target, secret)["ticket"])
+
+    (entry,) = [one for one in entries_about(target.reference, limit=20) if one.event == "ticket.spent"]
+    assert DEPLOYMENT in entry.refs
 
 
 def test_ticket_that_was_never_stored_is_refused(target, secret):

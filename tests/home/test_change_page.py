@@ -11,13 +11,15 @@ from django.utils import timezone
 
 from apps.accounts.roles import Role
 from apps.approvals.actions import revise_change
+from apps.catalog.models import Service, Target
 from apps.changes.content import Plan, Step, Story
 from apps.changes.facts import content_of
 from apps.changes.states import State
+from apps.deployments.steps import place_order
 from apps.schedule.models import Slot
 from tests.factories.accounts import make_person
 from tests.factories.approvals import a_rule, approve, make_change, make_place, make_policy, newest
-from tests.factories.catalog import EnvironmentFactory
+from tests.factories.catalog import EnvironmentFactory, make_target
 from tests.home.pages import HOSTILE, get, marks_of, nothing_written, post, text_of
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +83,7 @@ def test_change_page_shows_each_role_its_refusals(client, role):
 
     edits, withdraws, returns = role is Role.REQUESTER, role is Role.RELEASE_MANAGER, role is Role.RELEASE_MANAGER
     assert (f"{change.ref} is not yours to change this way." in text) is not (edits and withdraws)
-    assert ("Ask the requester or a requester to do it." in text) is not edits
+    assert ("Ask the requester or somebody else who may request changes of its services to do it." in text) is not edits
     assert ("Ask the requester or a release manager to do it." in text) is not withdraws
     assert (f"No rule asks you about {change.ref}." in text) is not returns
     assert ("You are no operator or release manager of this service." in text) is (role not in {Role.OPERATOR, Role.RELEASE_MANAGER})
@@ -194,7 +196,60 @@ def test_change_page_asks_a_bounded_number_of_statements(client):
     with CaptureQueriesContext(connection) as seen:
         client.get(reverse("home:change", args=[change.ref]))
 
-    assert len(seen) <= 75
+    assert len(seen) <= 44
+
+
+def test_gate_is_asked_once_about_each_leg_and_what_legs_share_is_read_once(client):
+    counts = []
+    for more in (0, 2):
+        first = make_place()
+        others = [make_target(first.service, EnvironmentFactory()) for _ in range(more)]
+        Target.objects.filter(service=first.service).update(running_label="3.17.0", running_identities=first.running_identities)
+        for target in others:
+            make_policy(target.environment)
+        change = make_change(State.IN_REVIEW, targets=(first, *others))
+        client.force_login(change.requester)
+        with CaptureQueriesContext(connection) as seen:
+            client.get(reverse("home:change", args=[change.ref]), headers={"HX-Request": "true"})
+        counts.append(len(seen))
+
+    assert counts[1] - counts[0] == 2  # the gate's one statement for each leg more
+
+
+def test_item_that_was_revised_away_stays_as_hidden_as_it_was(client):
+    secret, other = make_place(), make_place()
+    Service.objects.filter(pk=secret.service_id).update(is_restricted=True)
+    member, stranger = make_person(Role.REQUESTER, team=secret.service.team), make_person(Role.RELEASE_MANAGER)
+    change = make_change(State.IN_REVIEW, targets=(secret, other), requester=member)
+    scope = content_of(newest(change)).scope
+    revise(change, scope=replace(scope, items=tuple(item for item in scope.items if item.service_id == other.service.public_id)))
+
+    assert secret.service.name in text_of(get(client, member, "home:change", change.ref, compare=1))
+    assert get(client, stranger, "home:change", change.ref, compare=1).status_code == 404
+
+
+def test_button_orders_the_leg_and_says_that_a_pending_one_waits(client, monkeypatch):
+    monkeypatch.setattr("apps.home.facts.ladder.order_refusals", lambda verdicts, *, by: {})
+    change = make_change(State.IN_REVIEW)
+    leg = change.legs.get()
+
+    source = marks_of(get(client, change.requester, "home:change", change.ref))
+
+    assert f'action="{reverse("deployments:order", args=[leg.public_id])}"' in source
+    assert f'form="order-{leg.public_id.hex}"' in source
+    assert "It waits in the queue until the gate says yes." in source
+
+
+def test_order_on_its_way_is_shown_in_place_of_the_button(client):
+    change = make_change(State.APPROVED)
+    leg = change.legs.get()
+    order = place_order(leg, leg.target, by=change.requester.actor, at=timezone.now())
+
+    source = marks_of(get(client, change.requester, "home:change", change.ref))
+
+    assert reverse("deployments:deployment", args=[order.pk]) in source
+    assert "brings 3.18.1 there." in text_of(get(client, change.requester, "home:change", change.ref))
+    assert f'form="order-{leg.public_id.hex}"' not in source
 
 
 @pytest.mark.parametrize(

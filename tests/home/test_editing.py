@@ -11,7 +11,7 @@ from apps.changes.content import Plan, Step, Story
 from apps.changes.facts import content_of
 from apps.changes.models import Change
 from apps.changes.states import State
-from tests.factories.accounts import make_person
+from tests.factories.accounts import TeamFactory, give_team_role, make_person
 from tests.factories.approvals import agree, make_change, make_place, newest
 from tests.factories.catalog import make_service
 from tests.home.pages import HOSTILE, get, marks_of, nothing_written, post, text_of
@@ -160,15 +160,46 @@ def test_mistake_in_a_step_is_told_on_its_row(client, requester, place):
     assert 'id="id_rollback-1-what_error"' in marks_of(response)
 
 
-@pytest.mark.parametrize("role", [*(set(Role) - {Role.REQUESTER}), None])
+@pytest.mark.parametrize("role", [*sorted(set(Role) - {Role.REQUESTER}), None])
 def test_who_is_no_requester_is_refused(client, role, place):
     person = make_person(*([role] if role else []))
 
     response = post(client, person, "home:new_change", **sheet(place))
 
     assert response.status_code == 403
-    assert "You are not a requester of every service named here." in text_of(response)
+    assert "Asking for a change takes the role of requester for each of its services. An administrator grants that role." in text_of(
+        response
+    )
     assert not Change.objects.exists()
+
+
+@pytest.mark.parametrize("role", [*sorted(set(Role) - {Role.REQUESTER}), None])
+def test_who_is_no_requester_is_told_before_writing_anything(client, role):
+    response = get(client, make_person(*([role] if role else [])), "home:new_change")
+
+    assert "Asking for a change takes the role of requester for each of its services. An administrator grants that role." in text_of(
+        response
+    )
+    assert 'name="title"' not in marks_of(response)
+    assert 'aria-describedby="write-why"' in marks_of(response)
+
+
+def test_requester_of_one_team_is_offered_the_form(client):
+    team = TeamFactory()
+    person = make_person(team=team)
+    give_team_role(person, Role.REQUESTER, team)
+
+    assert 'name="title"' in marks_of(get(client, person, "home:new_change"))
+
+
+def test_who_may_not_edit_is_told_on_the_button(client, place):
+    change = make_change(State.IN_REVIEW, targets=(place,))
+
+    stranger, requester = (marks_of(get(client, person, "home:edit_change", change.ref)) for person in (make_person(), change.requester))
+
+    assert "is not yours to change this way." in stranger
+    assert 'name="do"' not in stranger
+    assert 'name="do"' in requester
 
 
 def test_services_nobody_may_see_are_not_offered(client, requester):

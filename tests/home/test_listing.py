@@ -119,4 +119,4 @@ def test_looking_at_the_list_writes_nothing(client, reader):
     client.force_login(reader)
 
     with nothing_written():
-        get(client, reader, "home:changes")
+        client.get(reverse("home:changes"))

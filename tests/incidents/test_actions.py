@@ -29,8 +29,23 @@ def leader():
     return make_person(Role.OPERATOR).actor
 
 
-def test_anybody_may_say_that_something_is_wrong_and_it_holds_the_target():
-    target, by = make_target(), make_person().actor
+@pytest.mark.parametrize("role", [None, *Role])
+def test_anybody_may_say_that_something_is_wrong_and_operators_stop_the_target_with_it(role):
+    target, by = make_target(), make_person(*([role] if role else [])).actor
+
+    if role not in {Role.OPERATOR, Role.RELEASE_MANAGER}:
+        with pytest.raises(Refused) as caught:
+            open_incident(target.pk, title="Slow maps", by=by)
+        assert caught.value.refusal.code == "not_yours_to_stop"
+        assert not Incident.objects.exists()
+    open_incident(target.pk, title="Slow maps", by=by, hold=role in {Role.OPERATOR, Role.RELEASE_MANAGER})
+
+    assert Incident.objects.get().state == State.OPEN
+    assert Hold.objects.exists() == (role in {Role.OPERATOR, Role.RELEASE_MANAGER})
+
+
+def test_opening_one_holds_the_target_and_tells():
+    target, by = make_target(), leader()
 
     incident = open_incident(target.pk, title="Scanners reject valid tickets", by=by, started_at=datetime.now(UTC) - timedelta(minutes=4))
 

@@ -14,7 +14,7 @@ from apps.audit.vocabulary import Event
 from apps.deployments.actions import roll_back_deployment
 from apps.deployments.models import Deployment
 from apps.deployments.states import State as DeploymentState
-from apps.incidents.beat import follow_stream as follow_by_clock
+from apps.incidents.actions import note_on_timeline, recover_incident, resolve_incident
 from apps.incidents.models import Incident
 from apps.incidents.opening import follow_stream, react
 from apps.incidents.states import State
@@ -71,9 +71,30 @@ def test_following_twice_opens_once(own_database):
     with transaction.atomic():
         react(entry)
     follow_stream()
-    follow_by_clock()
+    follow()
 
     assert Incident.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda incident, by: recover_incident(incident.pk, by=by),
+        lambda incident, by: resolve_incident(incident.pk, by=by, reason="Restarted."),
+        lambda incident, by: note_on_timeline(incident.pk, text="Both terminals.", by=by),
+    ],
+)
+def test_whoever_writes_an_incident_waits_for_whoever_has_its_target(own_database, racer, wait_until_blocked, act):
+    incident, by = make_incident(), make_person(Role.OPERATOR).actor
+
+    with own_database.connect() as guard:
+        guard.autocommit = False
+        guard.execute("select 1 from catalog_target where id = %s for update", [incident.target_id])
+        late = racer(lambda: act(incident, by))
+        wait_until_blocked(guard.info.backend_pid)
+        guard.rollback()
+
+    late.result()
 
 
 def test_the_cursor_and_what_was_done_stand_or_fall_together(own_database, monkeypatch):
@@ -127,6 +148,47 @@ def test_one_that_stands_is_not_doubled_and_one_that_recovered_opens_again():
     incident.refresh_from_db()
     assert Incident.objects.count() == 1
     assert incident.state == State.OPEN
+
+
+def success_of_a_way_back(order: Deployment) -> list:
+    """What the stream says once the bad version of this order is gone."""
+    back = step(step(way_back_of(order)))
+    assert back.state == DeploymentState.SUCCEEDED
+    return [entry for entry in entries_about(back.reference, limit=50) if entry.event is Event.DEPLOYMENT_SUCCEEDED]
+
+
+@pytest.mark.django_db
+def test_what_people_opened_for_another_reason_is_not_ended_by_a_way_back():
+    target = make_site()
+    order = bad_deployment(target)
+    incident = make_incident(target=target, title="The printer burns")
+
+    for entry in success_of_a_way_back(order):
+        react(entry)
+
+    incident.refresh_from_db()
+    assert incident.state == State.OPEN
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("by_people", [True, False])
+def test_one_that_opened_again_is_ended_by_the_way_back_only_if_it_opened_it(by_people):
+    target = make_site()
+    order = bad_deployment(target)
+    (ordered,) = [entry for entry in entries_about(order.reference, limit=50) if entry.event is Event.ROLLBACK_ORDERED]
+    incident = make_incident(State.RECOVERED, target=target)
+    if by_people:
+        react(ordered)
+        recover_incident(incident.pk, by=make_person(Role.OPERATOR).actor)
+        make_incident(target=target)
+    else:
+        react(ordered)
+
+    for entry in success_of_a_way_back(order):
+        react(entry)
+
+    incident.refresh_from_db()
+    assert incident.state == (State.OPEN if by_people else State.RECOVERED)
 
 
 @pytest.mark.django_db

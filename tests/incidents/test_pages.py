@@ -6,12 +6,16 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.roles import Role
+from apps.changes.models import Item
+from apps.changes.states import State as ChangeState
 from apps.deployments.models import Deployment
 from apps.incidents.actions import note_on_timeline, open_incident
 from apps.incidents.models import Incident, TimelineEntry
 from apps.incidents.states import State
+from apps.schedule.models import Hold
 from tests.factories.accounts import make_person
-from tests.factories.catalog import make_target
+from tests.factories.approvals import make_change
+from tests.factories.catalog import COMMIT, make_service, make_target
 from tests.factories.deployments import FAILS_SWITCHED, FAKE, make_order, make_site, step
 from tests.factories.incidents import IncidentFactory, make_incident
 
@@ -131,6 +135,56 @@ def test_opening_by_the_form(client, operator):
     other = make_target()
     assert client.post(url, {"target": str(other.public_id), "title": "a\x00b"}).status_code == 422
     assert client.post(url, {"target": str(other.public_id), "title": "Slow", "started_at": "2001-01-01T00:00"}).status_code == 422
+
+
+def test_who_may_stop_nothing_is_not_asked_whether_to_stop(client):
+    client.force_login(make_person())
+    target, url = make_target(), reverse("incidents:new")
+
+    assert 'name="hold"' not in client.get(url).content.decode()
+    client.post(url, {"target": str(target.public_id), "title": "Slow maps", "hold": "on"})
+
+    assert Incident.objects.get().title == "Slow maps"
+    assert not Hold.objects.exists()
+
+
+def told_of(client, target) -> str:
+    incident = make_incident(target=target)
+    return client.get(url_of(incident), {"show": "all"}).content.decode().partition('id="timeline"')[2]
+
+
+def test_the_timeline_keeps_quiet_about_the_drafts_of_others(client, operator):
+    target = make_site()
+    draft = make_change(ChangeState.DRAFT, targets=(target,), now=datetime.now(UTC))
+
+    assert draft.ref not in told_of(client, target)
+    client.force_login(draft.requester)
+    assert draft.ref in client.get(url_of(Incident.objects.get(target=target)), {"show": "all"}).content.decode()
+
+
+def test_the_timeline_keeps_quiet_about_changes_that_touch_what_the_reader_does_not_see(client, operator):
+    target, other = make_site(), make_site()
+    change = make_change(ChangeState.APPROVED, targets=(target, other), now=datetime.now(UTC))
+    assert change.ref in told_of(client, target)
+    other.service.is_restricted = True
+    other.service.save()
+
+    page = client.get(url_of(Incident.objects.get()), {"show": "all"}).content.decode()
+
+    assert change.ref not in page
+    assert other.service.name not in page
+
+
+def test_a_deployment_of_the_service_is_told_without_the_name_of_a_change_the_reader_does_not_see(client, operator):
+    FAKE.reset()
+    order = make_order(make_site())
+    hidden = make_service(is_restricted=True)
+    Item.objects.create(change=order.leg.change, position=1, service=hidden, label="1", identities=[COMMIT])
+
+    page = told_of(client, order.target)
+
+    assert order.ref in page
+    assert order.leg.change.ref not in page
 
 
 def test_recovering_and_resolving_by_the_buttons(client, operator):

@@ -136,3 +136,21 @@ def test_a_start_and_a_machines_hold_cannot_lock_each_other_out(own_database, ra
         each.result()
 
     assert Hold.objects.count() == 1
+
+
+def test_a_machines_hold_does_not_lean_on_one_that_is_being_lifted(own_database, racer, wait_until_blocked, now):
+    target = make_target()
+    told = {"source": HoldSource.ROLLBACK, "source_ref": f"deployment:{new_id()}", "reason": "Checks failed.", "by": BY, "at": now}
+
+    def hold():
+        with transaction.atomic():
+            return place_hold_step(target, **told)
+
+    standing = hold()
+    with transaction.atomic():
+        Hold.objects.filter(pk=standing.pk).update(lifted_at=now, lifted_by="SYSTEM:race")
+        late = racer(hold)
+        wait_until_blocked(backend())
+
+    assert late.result() != standing
+    assert Hold.objects.filter(lifted_at__isnull=True).count() == 1

@@ -5,11 +5,12 @@ from datetime import datetime
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.accounts.steps import person_by_actor
-from apps.approvals.facts import newest, review_facts, sign_off_facts
+from apps.approvals.facts import BOUND, newest, review_facts, sign_off_facts
 from apps.approvals.models import Decision, Meaning, SignOff
 from apps.approvals.rules import asked_seats, open_seats, why_not_approve, why_not_reject, why_not_send_back, why_not_withdraw_sign_off
 from apps.approvals.steps import Decided, end_sign_offs, settle, write_sign_off
 from apps.audit.attempts import recorded_refusal
+from apps.audit.keys import installation_id
 from apps.audit.vocabulary import Event
 from apps.catalog.facts import person_facts
 from apps.changes.facts import asker
@@ -81,11 +82,11 @@ def send_back_change(*, change_id: int, by: Actor, reason: str, now: datetime | 
 def withdraw_sign_off(*, sign_off_id: int, by: Actor, reason: str = "", now: datetime | None = None) -> SignOff:
     """Take one's own agreement back, until the deployment it allows begins; an approved change is in review again."""
     change, now = Change.objects.lock(SignOff.objects.values_list("change", flat=True).get(pk=sign_off_id), now)
-    sign_off = SignOff.objects.select_related("change", "revision", "person__merged_into").get(pk=sign_off_id)
+    sign_off = SignOff.objects.select_related(*BOUND, "person__merged_into").get(pk=sign_off_id)
     _present(change, by)
     if sign_off.withdrawn_at:
         _refuse(change, SIGN_OFF_ENDED)
-    given = sign_off_facts(sign_off, person=person_facts(sign_off.person))
+    given = sign_off_facts(sign_off, person=person_facts(sign_off.person), installation=installation_id())
     _refuse(change, why_not_withdraw_sign_off(review_facts(change), sign_off=given, by=by))
     end_sign_offs(sign_off, by=by, at=now, reason=_reason(reason))
     settle(change, by=by, at=now, reason=f"{sign_off.person.name} took a sign-off back.")

@@ -33,4 +33,6 @@ def _members(group: Group, service: Service) -> Q:
             members = Membership.objects.filter(ended_at__isnull=True).filter(Q(team__public_id=group.team))
             return Q(pk__in=members.values("person"))
         case _:
-            return Q(public_id__in=group.persons)
+            # Who was merged is asked as the one they were merged into; a rule goes on naming whom it named.
+            named = Person.objects.filter(public_id__in=group.persons)
+            return Q(pk__in=named.values("pk")) | Q(pk__in=named.filter(merged_into__isnull=False).values("merged_into"))

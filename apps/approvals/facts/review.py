@@ -1,6 +1,6 @@
 """A change under review, with the quorum facts of each of its legs."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from apps.approvals.facts.people import people_about
 from apps.approvals.facts.policies import policies_for
 from apps.approvals.facts.sign_offs import people_who_signed, sign_off_facts, standing_sign_offs
-from apps.approvals.models import SignOff
-from apps.approvals.rules import PersonFacts, PolicyFacts, QuorumFacts, ReviewFacts
+from apps.approvals.rules import PersonFacts, PolicyFacts, QuorumFacts, ReviewFacts, SignOffFacts
+from apps.audit.keys import installation_id
 from apps.catalog.models import Environment
 from apps.changes.content import PARTS
 from apps.changes.facts import current_legs, person_id
@@ -51,7 +51,7 @@ def _legs(change: Change) -> QuerySet[Leg]:
 def _quorums(change: Change, revision: Revision, legs: Collection[Leg]) -> tuple[QuorumFacts, ...]:
     shelf = policies_for({leg.environment for leg in legs})
     sign_offs = [*standing_sign_offs(change)]
-    signed = people_who_signed(sign_offs)
+    signed, installation = people_who_signed(sign_offs), installation_id()
     hands = {"requester": frozenset({person_id(change.requester)}), "last_editor": frozenset({person_id(revision.author)})}
     # From the bytes, not from the columns: what was signed is what is stored.
     digests = {part: digest(bytes(getattr(revision, part))) for part in PARTS}
@@ -62,7 +62,9 @@ def _quorums(change: Change, revision: Revision, legs: Collection[Leg]) -> tuple
         key = (leg.service_id, policy)
         if key not in known:
             known[key] = people_about(leg.service, policy=policy, more=signed)
-        found.append(_quorum(leg, policy, people=known[key], digests=digests, hands=hands, sign_offs=sign_offs))
+        people = known[key]
+        said = tuple(sign_off_facts(one, person=people[one.person.public_id], installation=installation) for one in sign_offs)
+        found.append(_quorum(leg, policy, people=people, digests=digests, hands=hands, sign_offs=said))
     return tuple(found)
 
 
@@ -73,18 +75,19 @@ def _quorum(
     people: Mapping[UUID, PersonFacts],
     digests: Mapping[str, str],
     hands: Mapping[str, frozenset[UUID]],
-    sign_offs: Iterable[SignOff],
+    sign_offs: tuple[SignOffFacts, ...],
 ) -> QuorumFacts:
     settings = leg.target.settings
     return QuorumFacts(
         leg_id=leg.public_id,
+        target_id=leg.target.public_id,
         service_id=leg.service.public_id,
         service=leg.service.name,
         environment=leg.environment.name,
         required=leg.environment.change_required,
         policy=policy,
         digests=digests,
-        sign_offs=tuple(sign_off_facts(one, person=people[one.person.public_id]) for one in sign_offs),
+        sign_offs=sign_offs,
         hands=hands,
         people=tuple(people.values()),
         settings={str(leg.target.public_id): settings.digest} if settings else {},

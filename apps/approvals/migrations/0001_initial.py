@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='signoff',
-            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('revision', 'person'), name='one_standing_sign_off'),
+            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('revision', 'person', 'meaning'), name='one_standing_sign_off'),
         ),
         migrations.AddConstraint(
             model_name='signoff',

@@ -36,6 +36,11 @@ def group_text(group: Group, *, service_id: UUID) -> str:
             return f"persons:{hashlib.sha256(listed.encode()).hexdigest()}"
 
 
+def spoken_for(group: Group, *, facts: QuorumFacts) -> tuple[str, str]:
+    """How a statement names a group that speaks for a leg. The target is in it: what was said for one place says nothing for another."""
+    return group_text(group, service_id=facts.service_id), str(facts.target_id)
+
+
 def in_group(person: PersonFacts, group: Group) -> bool:
     """Whether the person belongs to the group now."""
     match group.kind:
@@ -46,17 +51,18 @@ def in_group(person: PersonFacts, group: Group) -> bool:
         case "TEAM":
             return group.team in person.team_ids
         case _:
-            return person.canonical_id in group.persons
+            return bool(({person.canonical_id} | person.stands_for) & group.persons)
 
 
 def excluded_as(person: PersonFacts, *, policy: PolicyFacts, hands: Mapping[str, Collection[UUID]]) -> str | None:
     """Say what a person did that keeps them from agreeing: requester, last_editor and so on; None where nothing does.
 
-    The requester is kept out whatever a policy says, unless it allows SOLO."""
+    The requester is kept out whatever a policy says, unless it allows SOLO. Who did what must be known: a KeyError is a no,
+    nobody known would be nobody excluded."""
     of = person.canonical_id
-    solo = policy.solo and of in hands.get("requester", ())
+    solo = policy.solo and of in hands["requester"]
     for hand in ("requester", *sorted(policy.exclude - {"requester"})):
-        if of in hands.get(hand, ()) and not (solo and hand in {"requester", "last_editor"}):
+        if of in hands[hand] and not (solo and hand in {"requester", "last_editor"}):
             return hand
     return None
 
@@ -76,7 +82,7 @@ def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFac
         ("signature", sign_off.signature_ok is not True),
         ("meaning", sign_off.meaning != rule.meaning),
         ("inactive", not person.is_active),
-        ("group", group_text(rule.group, service_id=facts.service_id) not in sign_off.groups or not in_group(person, rule.group)),
+        ("group", spoken_for(rule.group, facts=facts) not in sign_off.groups or not in_group(person, rule.group)),
         ("excluded", excluded_as(person, policy=policy, hands=facts.hands) is not None),
         ("parts", not set(rule.parts) <= set(sign_off.covered)),
         (LAPSED, not stands(sign_off.covered, digests=facts.digests)),
@@ -107,11 +113,14 @@ def quorum(facts: QuorumFacts) -> QuorumAnswer:
 def seats_of(rule: RuleFacts, *, people: Collection[UUID], facts: QuorumFacts) -> list[frozenset[UUID]]:
     """Return the seats of a rule as who could fill each; a rule for everyone has one seat per member.
 
-    A group without anybody keeps one seat that nobody can fill: an empty group never agrees."""
+    A group without anybody keeps one seat that nobody can fill: an empty group never agrees. So does somebody who is named
+    and not among the facts: who is not known is not left out."""
     if rule.needed:
         return [frozenset(people)] * rule.needed
     members = sorted({person.canonical_id for person in members_of(rule, facts=facts)})
-    return [frozenset({member}) & frozenset(people) for member in members] or [frozenset()]
+    known = {one for person in facts.people if person.id == person.canonical_id for one in (person.id, *person.stands_for)}
+    seats: list[frozenset[UUID]] = [frozenset({member}) & frozenset(people) for member in members]
+    return [*seats, *(frozenset() for _ in rule.group.persons - known)] or [frozenset()]
 
 
 def members_of(rule: RuleFacts, *, facts: QuorumFacts) -> tuple[PersonFacts, ...]:

@@ -51,14 +51,15 @@ class PolicyFacts:
 
 @dataclass(frozen=True, slots=True)
 class SignOffFacts:
-    """One sign-off that was not withdrawn. `groups` are those its statement names; None in `signature_ok` is not yet proved."""
+    """One sign-off that was not withdrawn. `groups` are those its statement names, each with the id of the target it was
+    spoken for: (group, target). None in `signature_ok` is not yet proved."""
 
     id: UUID
     person: PersonFacts
     decision: str
     meaning: str
     covered: Mapping[str, str]
-    groups: frozenset[str]
+    groups: frozenset[tuple[str, str]]
     given_at: datetime
     signature_ok: bool | None
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class QuorumFacts:
     """One leg: the policy in force, what the revision says now, and who signed. `people` are the members of its groups now."""
 
     leg_id: UUID
+    target_id: UUID
     service_id: UUID
     service: str
     environment: str

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from apps.approvals.rules.counting import excluded_as, group_text, in_group, members_of, quorum, to_come, why_not_counted
+from apps.approvals.rules.counting import excluded_as, in_group, members_of, quorum, spoken_for, to_come, why_not_counted
 from apps.approvals.rules.shapes import QuorumFacts, ReviewFacts, RuleState, Seat, SignOffFacts
 from apps.catalog.rules import PersonFacts
 from apps.changes.states import OPEN, LegState, State
@@ -11,7 +11,7 @@ from apps.core.actors import Actor, ActorKind
 from apps.core.refusals import Refusal, not_allowed, not_now
 
 RUNNING_OR_DONE = frozenset({LegState.STARTED, LegState.DONE})
-TOKEN = "personal_token:"  # noqa: S105 - how a credential is named, not a secret
+PRESENT = frozenset({"session"})  # the credentials by which somebody is there in person; what is not named here does not sign
 HANDS = {
     "requester": ("own_change", "You asked for this change, so you cannot sign it."),
     "last_editor": ("own_edit", "You made the last edit of this change, so you cannot sign it."),
@@ -25,7 +25,7 @@ def person_in(leg: QuorumFacts, person_id: UUID | None) -> PersonFacts | None:
 
 def why_not_signed_by(by: Actor) -> Refusal | None:
     """Only a person who is present signs; a token of theirs does not."""
-    if by.kind is ActorKind.PERSON and not by.credential.startswith(TOKEN):
+    if by.kind is ActorKind.PERSON and by.credential in PRESENT:
         return None
     return not_allowed("not_a_person", "Only a person signs, not a token or a workload.", "Sign in and open the change's sign-off page.")
 
@@ -67,10 +67,14 @@ def asked_seats(facts: ReviewFacts, *, by: UUID | None) -> tuple[Seat, ...]:
 
 
 def open_seats(facts: ReviewFacts, *, by: UUID | None, meaning: str = "") -> tuple[Seat, ...]:
-    """Return the seats whose stage is open, of one meaning: the one asked for, else that of the first seat still waiting."""
+    """Return the seats whose stage is open, of one meaning: the one asked for, else that of the first seat still waiting.
+
+    One that waits for this person comes before one that waits for others: who has reviewed may be asked to approve too."""
     seats = [seat for seat in seats_for(facts, by=by) if seat.state is not RuleState.LATER]
     waiting = [seat for seat in seats if seat.state is not RuleState.AGREED]
-    chosen = meaning or next((seat.rule.meaning for seat in (*waiting, *seats)), "")
+    given = own_sign_offs(facts, by=by)
+    unsaid = [seat for seat in waiting if not any(says_everything(own, seat=seat) for own in given)]
+    chosen = meaning or next((seat.rule.meaning for seat in (*unsaid, *waiting, *seats)), "")
     return tuple(seat for seat in seats if seat.rule.meaning == chosen)
 
 
@@ -131,9 +135,9 @@ def why_not_withdraw_sign_off(facts: ReviewFacts, *, sign_off: SignOffFacts, by:
 
 
 def speaks_for(sign_off: SignOffFacts, *, leg: QuorumFacts) -> bool:
-    """Whether the statement names a group of the leg's policy."""
+    """Whether the statement names a group of the leg's policy, for the leg's target."""
     rules = leg.policy.rules if leg.policy else ()
-    return any(group_text(rule.group, service_id=leg.service_id) in sign_off.groups for rule in rules)
+    return any(spoken_for(rule.group, facts=leg) in sign_off.groups for rule in rules)
 
 
 def says_everything(sign_off: SignOffFacts, *, seat: Seat) -> bool:

@@ -6,8 +6,8 @@ from secrets import token_hex
 
 from apps.accounts.models import Person
 from apps.approvals.facts import review_facts
-from apps.approvals.models import SignOff
-from apps.approvals.rules import ReviewFacts, Seat, all_met, group_text, stands
+from apps.approvals.models import Decision, SignOff
+from apps.approvals.rules import ReviewFacts, Seat, all_met, spoken_for, stands
 from apps.approvals.statement import StatedRule, Statement, signed_message, statement_bytes
 from apps.audit.keys import installation_id, list_key
 from apps.audit.names import actor_text
@@ -35,13 +35,16 @@ class Decided:
 
 
 def write_sign_off(change: Change, revision: Revision, *, decided: Decided, by: Actor, at: datetime) -> SignOff:
-    """Sign and store one decision. An earlier one of theirs on the same revision is withdrawn: the newest one speaks."""
+    """Sign and store one decision. An earlier one of theirs on the same revision with the same meaning is withdrawn: the
+    newest one speaks. A rejection is said of everything, so it withdraws every one."""
     earlier = SignOff.objects.filter(revision=revision, person=decided.person, withdrawn_at__isnull=True)
+    if decided.decision != Decision.REJECT:
+        earlier = earlier.filter(meaning=decided.meaning)
     replaced = [str(one) for one in earlier.values_list("public_id", flat=True)]
     earlier.update(withdrawn_at=at, withdrawn_by=actor_text(by))
     key = signing_key()
     list_key(key, by=by, at=at)
-    statement = drafted_statement(change, revision, decided=decided, at=at)
+    statement = drafted_statement(change, revision, decided=decided, by=by, at=at)
     data = statement_bytes(statement)
     signature = key.sign(signed_message(data))
     sign_off = SignOff.objects.create(
@@ -115,7 +118,7 @@ def refs_of(sign_off: SignOff) -> list[Reference]:
     return [sign_off.change.reference, sign_off.person.reference, *references_of(sign_off.change)]
 
 
-def drafted_statement(change: Change, revision: Revision, *, decided: Decided, at: datetime) -> Statement:
+def drafted_statement(change: Change, revision: Revision, *, decided: Decided, by: Actor, at: datetime) -> Statement:
     """What a decision would say, for signing and for showing it before; writes nothing."""
     seats, digests = decided.seats, revision.part_digests
     return Statement(
@@ -133,6 +136,7 @@ def drafted_statement(change: Change, revision: Revision, *, decided: Decided, a
         reason=decided.reason,
         person_id=decided.person.public_id,
         person_name=decided.person.name,
+        by=by.as_data(),
         at=at,
         nonce=token_hex(16),
     )
@@ -140,7 +144,8 @@ def drafted_statement(change: Change, revision: Revision, *, decided: Decided, a
 
 def _stated(seat: Seat) -> StatedRule:
     policy = str(seat.leg.policy.id) if seat.leg.policy else ""
-    return StatedRule(policy, seat.rule.key, group_text(seat.rule.group, service_id=seat.leg.service_id), seat.rule.meaning)
+    group, target = spoken_for(seat.rule.group, facts=seat.leg)
+    return StatedRule(policy=policy, rule=seat.rule.key, target=target, group=group, meaning=seat.rule.meaning)
 
 
 def _record_given(sign_off: SignOff, *, replaced: list[str], reason: str, by: Actor, at: datetime) -> None:

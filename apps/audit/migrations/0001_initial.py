@@ -51,9 +51,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PublicKey',
             fields=[
-                ('key_id', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('pk', models.CompositePrimaryKey('key_id', 'signature', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('key_id', models.CharField(max_length=40)),
                 ('alg', models.CharField(max_length=20)),
                 ('public', models.BinaryField()),
+                ('endorsement', models.BinaryField()),
+                ('signature', models.BinaryField()),
                 ('listed_at', models.DateTimeField()),
             ],
         ),
@@ -117,6 +120,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='publickey',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('key_id', ''), _negated=True), django.db.models.lookups.Exact(apps.audit.fields.Octets('public'), 32)), name='key_is_whole'),
+        ),
+        migrations.AddConstraint(
+            model_name='publickey',
+            constraint=models.CheckConstraint(condition=django.db.models.lookups.Exact(apps.audit.fields.Octets('signature'), 64), name='endorsement_is_signed'),
         ),
         migrations.AddConstraint(
             model_name='seal',

@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
                 ('public_id', models.UUIDField(default=apps.core.ids.new_id, editable=False, unique=True)),
                 ('label', models.CharField(max_length=120)),
                 ('identities', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), size=None)),
-                ('outcome', models.CharField(choices=[('SUCCEEDED', 'Succeeded'), ('FAILED', 'Failed'), ('ROLLED_BACK', 'Rolled Back'), ('ADOPTED', 'Adopted')], max_length=12)),
+                ('outcome', models.CharField(choices=[('SUCCEEDED', 'Succeeded'), ('FAILED', 'Failed'), ('ROLLED_BACK', 'Rolled Back'), ('ADOPTED', 'Adopted'), ('LEFT', 'Left')], max_length=12)),
                 ('at', models.DateTimeField()),
                 ('caused_by', models.CharField(max_length=80)),
                 ('target', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='arrivals', to='catalog.target')),

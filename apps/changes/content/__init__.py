@@ -18,14 +18,15 @@ from apps.changes.content.parts import (
     Story,
     Strategy,
 )
-from apps.changes.content.reading import UnknownSchema, content_from_bytes, part_from_bytes, read_part
-from apps.changes.content.writing import SCHEMA, normal, part_bytes, part_digests, revision_digest, whole_second
+from apps.changes.content.reading import content_from_bytes, part_from_bytes
+from apps.changes.content.writing import SCHEMAS, Bound, kept_bytes, normal, part_bytes, part_digests, revision_digest, whole_second
 
 __all__ = [
     "AUTOMATIC",
     "PARTS",
-    "SCHEMA",
+    "SCHEMAS",
     "Aspect",
+    "Bound",
     "Content",
     "EnvironmentRef",
     "Evidence",
@@ -38,14 +39,13 @@ __all__ = [
     "StepBy",
     "Story",
     "Strategy",
-    "UnknownSchema",
     "content_from_bytes",
     "default_period",
+    "kept_bytes",
     "normal",
     "part_bytes",
     "part_digests",
     "part_from_bytes",
-    "read_part",
     "revision_digest",
     "warnings_about",
     "whole_second",

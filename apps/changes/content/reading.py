@@ -1,4 +1,4 @@
-"""Stored bytes back to content. One reader per schema, kept for ever; digests are checked over the bytes as they were."""
+"""Stored bytes back to content. One reader per part and schema, kept for ever; digests are checked over the bytes as they were."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,26 +22,18 @@ from apps.changes.content.parts import (
     Story,
     Strategy,
 )
+from apps.core.canonical import UnknownSchema
 
 Body = Mapping[str, Any]
 
 
-class UnknownSchema(Exception):
-    """A part was written by a newer Change Control than this one."""
-
-
-def read_part(body: bytes | memoryview) -> dict[str, Any]:
-    """The members of one part as stored, its schema among them; raises UnknownSchema when we cannot know what they mean."""
-    members: dict[str, Any] = json.loads(bytes(body))
-    if members.get("schema") not in READERS:
-        raise UnknownSchema(f"Schema {members.get('schema')!r} is not known here; {max(READERS)} is the newest.")
-    return members
-
-
 def part_from_bytes(part: str, body: bytes | memoryview) -> Any:  # noqa: ANN401 - the dataclass that PART is read as
-    """One part read back, where the others are not needed; raises UnknownSchema."""
-    members = read_part(body)
-    return READERS[members["schema"]][part](members)
+    """One part read back, where the others are not needed; raises UnknownSchema when we cannot know what its members mean."""
+    members: dict[str, Any] = json.loads(bytes(body))
+    readers = READERS[part]
+    if members.get("schema") not in readers:
+        raise UnknownSchema(f"Schema {members.get('schema')!r} of {part} is not known here; {max(readers)} is the newest.")
+    return readers[members["schema"]](members)
 
 
 def content_from_bytes(parts: Mapping[str, bytes | memoryview]) -> Content:
@@ -106,6 +98,10 @@ def _story(body: Body) -> Story:
     return Story(body["title"], tuple(body["labels"]), tuple(body["told"]), body["description"])
 
 
-READERS: Final[dict[int, dict[str, Callable[[Body], Any]]]] = {
-    1: {"scope": _scope, "plan": _plan, "rollback": _rollback, "period": _period, "story": _story},
+READERS: Final[dict[str, dict[int, Callable[[Body], Any]]]] = {
+    "scope": {1: _scope},
+    "plan": {1: _plan},
+    "rollback": {1: _rollback},
+    "period": {1: _period},
+    "story": {1: _story},
 }

@@ -1,15 +1,17 @@
 """Content to canonical bytes, schema 1. These bytes are signed: the golden file in the tests pins them for ever."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
-from apps.changes.content.parts import Content, EnvironmentRef, Evidence, ItemContent, Period, Plan, Rollback, Scope, Step, Story
+from apps.changes.content.parts import PARTS, Content, EnvironmentRef, Evidence, ItemContent, Period, Plan, Rollback, Scope, Step, Story
 from apps.core.canonical import canonical_bytes, canonical_text, digest
 
-SCHEMA = 1
+# By part, so that a new form of one part leaves the bytes and the digests of the others as they are.
+SCHEMAS: Final = {"scope": 1, "plan": 1, "rollback": 1, "period": 1, "story": 1}
+REVISION_SCHEMA = 1
 T = TypeVar("T")
 
 
@@ -23,7 +25,14 @@ def part_bytes(content: Content) -> dict[str, bytes]:
         "period": _period(content.period),
         "story": _story(content.story),
     }
-    return {part: canonical_bytes({"schema": SCHEMA, **body}) for part, body in bodies.items()}
+    return {part: canonical_bytes({"schema": SCHEMAS[part], **body}) for part, body in bodies.items()}
+
+
+def kept_bytes(content: Content, *, stored: Mapping[str, bytes], read: Content) -> dict[str, bytes]:
+    """The bytes of an edit. A part that says what STORED said, which was read as READ, keeps its bytes: a newer form of
+    writing the same is no edit, so it lapses no sign-off."""
+    now, before, made = normal(content), normal(read), part_bytes(content)
+    return {part: stored[part] if getattr(now, part) == getattr(before, part) else made[part] for part in PARTS}
 
 
 def part_digests(parts: Mapping[str, bytes]) -> dict[str, str]:
@@ -31,9 +40,30 @@ def part_digests(parts: Mapping[str, bytes]) -> dict[str, str]:
     return {part: digest(bytes(body)) for part, body in parts.items()}
 
 
-def revision_digest(*, change_id: UUID, number: int, part_digests: Mapping[str, str]) -> str:
-    """The one digest that binds a revision: whose, which, and what each part was."""
-    return digest(canonical_bytes({"schema": SCHEMA, "change": change_id, "number": number, "parts": part_digests}))
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a revision is bound to beside its parts: which change and what kind, which number, and by whom, as they were
+    known that day. The kind picks the policy, and who asked and who edited may not agree."""
+
+    change_id: UUID
+    kind: str
+    requester_id: UUID
+    number: int
+    author_id: UUID
+
+
+def revision_digest(bound: Bound, *, part_digests: Mapping[str, str]) -> str:
+    """The one digest that binds a revision: everything that agreement to it depends on."""
+    body = {
+        "schema": REVISION_SCHEMA,
+        "change": bound.change_id,
+        "kind": bound.kind,
+        "requester": bound.requester_id,
+        "number": bound.number,
+        "author": bound.author_id,
+        "parts": part_digests,
+    }
+    return digest(canonical_bytes(body))
 
 
 def normal(content: Content) -> Content:

@@ -12,6 +12,7 @@ from apps.changes.content import (
     PARTS,
     Content,
     EnvironmentRef,
+    kept_bytes,
     normal,
     part_bytes,
     part_digests,
@@ -57,9 +58,9 @@ def add_revision(change: Change, *, content: Content, by: Actor, at: datetime) -
     assert change.revision is not None  # noqa: S101 - create_draft wrote the first one in the same transaction
     author, old, facts = person_by_actor(by), content_of(change.revision), change_facts(change)
     content = with_names_of(old, content)
-    parts = part_bytes(content)
-    before = change.revision.part_digests
-    changed = sorted(part for part, digest in part_digests(parts).items() if digest != before[part])
+    stored = {part: bytes(getattr(change.revision, part)) for part in PARTS}
+    parts = kept_bytes(content, stored=stored, read=old)
+    changed = sorted(part for part in PARTS if parts[part] != stored[part])
     if not changed:
         return None
     if refusal := why_not_change_started(old, content, legs=facts.legs):
@@ -123,15 +124,17 @@ def _places(content: Content, *, person: Person, change: Change | None) -> Place
 
 def _write_revision(change: Change, parts: dict[str, bytes], *, number: int, author: Person, at: datetime) -> Revision:
     digests = part_digests(parts)
-    return Revision.objects.create(
+    revision = Revision(
         change=change,
         number=number,
         author=author,
         made_at=at,
-        digest=revision_digest(change_id=change.public_id, number=number, part_digests=digests),
         **{part: parts[part] for part in PARTS},
         **{f"{part}_digest": digests[part] for part in PARTS},
     )
+    revision.digest = revision_digest(revision.bound, part_digests=digests)
+    revision.save(force_insert=True)
+    return revision
 
 
 def _write_newest(change: Change, revision: Revision, content: Content, found: Places) -> None:

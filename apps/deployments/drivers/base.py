@@ -21,6 +21,9 @@ class Fence:
     turn: int
     attempt: int
 
+    def __str__(self) -> str:
+        return f"{self.turn}-{self.attempt}"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -8,6 +8,23 @@ from apps.deployments.states import FINAL, State
 
 OPERATING = frozenset({"OPERATOR", "RELEASE_MANAGER"})
 WHO_OPERATES = "An operator or a release manager can."
+# The refusals to start something, said of the person who ordered it.
+ORDERERS = {
+    "not_operating": "Whoever ordered it is no operator or release manager of this service any more.",
+    "signed_by_you": "Whoever ordered it has signed the change, and its policy keeps signing and starting apart.",
+}
+STANDINGS = {
+    State.QUEUED: "waits in the queue",
+    State.RUNNING: "is running",
+    State.VERIFYING: "is being checked",
+    State.SUCCEEDED: "succeeded",
+    State.FAILED: "failed",
+    State.ABORTING: "is being stopped",
+    State.ABORTED: "was stopped",
+    State.UNKNOWN: "lost its worker",
+    State.RECONCILING: "lost its worker, and its target is being asked",
+    State.NEEDS_HUMAN: "waits for a person to say what is true",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +47,7 @@ class OrderFacts:
 
     caller: Caller
     target: str
-    leg_state: str
-    leg_can_start: bool
+    leg: Refusal | None = None  # what the states of the change and of its leg say
     open_order: str = ""
     forbids_signers: bool = False
     settings_fault: str = ""
@@ -62,19 +78,47 @@ def why_not_order(facts: OrderFacts) -> Refusal | None:
         return refusal
     if facts.open_order:
         return not_now("already_ordered", f"{facts.open_order} is already on its way to {facts.target}.", "Watch it, or stop it first.")
-    if not facts.leg_can_start:
-        return not_now(
-            "leg_not_open",
-            f"This part of the change is {facts.leg_state.lower().replace('_', ' ')}.",
-            "A new revision or a new change opens it again.",
-        )
+    if facts.leg:
+        return facts.leg
     if facts.settings_fault:
         return not_now("settings_unusable", facts.settings_fault, "An administrator corrects the deployment settings of the target.")
-    if facts.effect == "DENY" or (
-        facts.effect == "PENDING" and facts.finding_code.startswith("sign_off")
-    ):  # people end this wait, not time
+    if facts.effect == "DENY" or (facts.effect == "PENDING" and waits_for_people(facts.finding_code)):
         return not_now(facts.finding_code or "gate_denies", facts.finding or "The gate says no.", facts.cure)
     return None
+
+
+def waits_for_people(code: str) -> bool:
+    """Whether people end a wait, not time: a signature never starts a deployment by itself."""
+    return code.startswith("sign_off")
+
+
+@dataclass(frozen=True, slots=True)
+class BeginFacts:
+    """What a queued order depends on at the moment it begins, beside the gate. `caller` is who ordered it; None: not present any more."""
+
+    caller: Caller | None
+    by_machinery: bool = False
+    forbids_signers: bool = False
+    names_same_version: bool = True
+    settings_hold: bool = True  # the bytes that would be carried out have the digest that was judged
+
+
+def why_not_begin(facts: BeginFacts) -> Refusal | None:
+    """Refuse an order that was in order once: time has passed in the queue, and people, version or settings are not what they were."""
+    if not facts.names_same_version:
+        return not_now("version_changed", "The change names another version since it was ordered.", "Order it again.")
+    if not facts.settings_hold:
+        return not_now(
+            "settings_differ",
+            "The stored deployment settings do not have the digest that was judged.",
+            "An administrator runs the audit verifier, then writes the settings again.",
+        )
+    if facts.by_machinery:
+        return None
+    if facts.caller is None:
+        return not_allowed("orderer_not_present", "Whoever ordered it is not active any more.", "Somebody who is orders it again.")
+    refusal = why_not_start_anything(facts.caller, forbids_signers=facts.forbids_signers)
+    return refusal and not_allowed(refusal.code, ORDERERS[refusal.code], "Somebody else orders it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +139,7 @@ def why_not_abort(facts: DeploymentFacts) -> Refusal | None:
             "not_operating", "You are no operator or release manager of this service.", "One of them, or the requester, can stop it."
         )
     if facts.state in FINAL:
-        return not_now("over", f"{facts.ref} is over.", "")
+        return not_now("over", f"{facts.ref} {STANDINGS[facts.state]}; it is over.", "")
     if facts.is_way_back:
         return not_now(
             "way_back", f"{facts.ref} takes a bad version away; stopping it would leave that version there.", "Wait until it ends."
@@ -107,9 +151,7 @@ def why_not_abort(facts: DeploymentFacts) -> Refusal | None:
             "Roll it back instead.",
         )
     if facts.state not in {State.QUEUED, State.RUNNING}:
-        return not_now(
-            "not_stoppable", f"{facts.ref} is {facts.state.lower().replace('_', ' ')}.", "It can be stopped while it is queued or running."
-        )
+        return not_now("not_stoppable", f"{facts.ref} {STANDINGS[facts.state]}.", "It can be stopped while it is queued or running.")
     return None
 
 
@@ -182,9 +224,7 @@ def why_not_roll_back(facts: DeploymentFacts, way_back: WayBackFacts, *, runs_no
     if facts.state is State.VERIFYING:
         return None
     if facts.state is not State.SUCCEEDED:
-        return not_now(
-            "not_in_place", f"{facts.ref} is {facts.state.lower().replace('_', ' ')}.", "Only what has been switched can be rolled back."
-        )
+        return not_now("not_in_place", f"{facts.ref} {STANDINGS[facts.state]}.", "Only what has been switched can be rolled back.")
     if not runs_now:
         return not_now(
             "not_what_runs",

@@ -70,20 +70,26 @@ class LostFacts:
     tries: int = 0
 
 
-RECONCILE_TRIES = 20
+RECONCILE_TRIES = 20  # losses, silences and looks without any real progress between them
 
 
 def after_loss(facts: LostFacts) -> State:
     """Where a lost deployment goes once the target was asked; RECONCILING means: ask again."""
-    if facts.safety is Safety.ONCE:
+    # A target that answers and then fails the same way again goes round for ever, as one that never answers does.
+    if facts.safety is Safety.ONCE or is_worn_out(facts.tries):
         return State.NEEDS_HUMAN
     if not facts.is_known:
-        return State.NEEDS_HUMAN if facts.tries >= RECONCILE_TRIES else State.RECONCILING
+        return State.RECONCILING
     if facts.was_aborting:
         return State.ABORTING
     if facts.runs in facts.wanted and facts.points_to in facts.wanted:
         return State.VERIFYING
     return State.RUNNING if _is_ours(facts) else State.NEEDS_HUMAN
+
+
+def is_worn_out(tries: int) -> bool:
+    """Whether it was tried so often without getting on that a person looks."""
+    return tries >= RECONCILE_TRIES
 
 
 def _is_ours(facts: LostFacts) -> bool:

@@ -5,11 +5,11 @@ from datetime import timedelta
 from apps.core.actors import system
 from apps.core.verbs import verb
 from apps.deployments.access import Held
-from apps.deployments.drivers.base import BadOptions, Driver, Fence, Order, Phase, Progress
+from apps.deployments.drivers.base import BadOptions, CannotTell, Driver, Fence, Order, Phase, Progress
 from apps.deployments.drivers.registry import driver_named
 from apps.deployments.facts import settings_of
 from apps.deployments.lease import Lease, give_back, heartbeat, own
-from apps.deployments.logs import append_log
+from apps.deployments.logs import append_log, readable
 from apps.deployments.models import Deployment
 from apps.deployments.states import State
 from apps.deployments.steps import end_switched, end_unswitched
@@ -68,7 +68,11 @@ def poll(lease: Lease, order: Deployment) -> bool:
 
 def cancel(lease: Lease, order: Deployment) -> bool:
     """Let the driver stop before its switch."""
-    progress = driver_of(order).cancel(told_to_driver(order), int(order.cursor.get("offset", 0)))
+    heartbeat(lease)
+    try:
+        progress = driver_of(order).cancel(told_to_driver(order), int(order.cursor.get("offset", 0)))
+    except BadOptions as error:
+        raise CannotTell(str(error)) from error  # it may have switched before its settings lost their meaning
     return note_cancelled(lease, progress)
 
 
@@ -76,7 +80,7 @@ def cancel(lease: Lease, order: Deployment) -> bool:
 def note_progress(lease: Lease, progress: Progress) -> bool:
     """Write what the driver brought; True when the next step is due at once."""
     held = own(lease)
-    order = held.deployment
+    order, failure = held.deployment, readable(progress.failure)
     _note_output(held, progress)
     if order.state == State.ABORTING:  # somebody stopped it while the driver worked: the next step asks the driver to stop
         _let_go(held, wait_seconds=0)
@@ -84,13 +88,13 @@ def note_progress(lease: Lease, progress: Progress) -> bool:
         return True
     match progress.phase:
         case Phase.DONE:
-            order.read_back_at = held.now
+            order.read_back_at, order.cursor["tries"] = held.now, 0
             _let_go(held, wait_seconds=0)
             move(order, State.VERIFYING, by=RUNNER, at=held.now)
         case Phase.FAILED if order.switched_at is not None:
-            end_switched(held, State.FAILED, by=RUNNER, reason=progress.failure)
+            end_switched(held, State.FAILED, by=RUNNER, reason=failure)
         case Phase.FAILED:
-            end_unswitched(held, State.FAILED, by=RUNNER, reason=progress.failure)
+            end_unswitched(held, State.FAILED, by=RUNNER, reason=failure)
         case Phase.WORKING:
             return _go_on(held, progress)
     return not order.is_final
@@ -114,7 +118,7 @@ def _note_output(held: Held, progress: Progress) -> None:
     append_log(order, progress.text, at=held.now)
     order.cursor |= {"started": True, "offset": progress.offset}
     if progress.has_switched and order.switched_at is None:
-        order.switched_at = held.now
+        order.switched_at, order.cursor["tries"] = held.now, 0
 
 
 def _go_on(held: Held, progress: Progress) -> bool:

@@ -1,6 +1,7 @@
 """One wake: choose the step, claim, do it, write back. Whoever is called too often, too late or at the same time as others does nothing."""
 
 import logging
+from collections.abc import Callable
 
 from apps.deployments.drivers.base import CannotTell, Fenced
 from apps.deployments.facts import step_facts
@@ -14,7 +15,8 @@ from apps.deployments.runner.verifying import verify
 
 logger = logging.getLogger(__name__)
 
-STEPS = {Step.START: start, Step.POLL: poll, Step.VERIFY: verify, Step.CANCEL: cancel, Step.RECONCILE: reconcile}
+StepDone = Callable[[Lease, Deployment], bool]
+STEPS: dict[Step, StepDone] = {Step.START: start, Step.POLL: poll, Step.VERIFY: verify, Step.CANCEL: cancel, Step.RECONCILE: reconcile}
 
 
 def run_step(deployment_id: int, *, holder: str = "") -> bool:
@@ -33,9 +35,15 @@ def work(lease: Lease) -> bool:
     order = Deployment.objects.select_related("target__service", "settings", "undoes", "leg__change").get(pk=lease.deployment_id)
     step = STEPS[next_step(step_facts(order))]
     try:
-        return step(lease, order)
-    except CannotTell as error:
-        return note_silence(lease, said=str(error))
+        return done(step, lease, order)
     except (LeaseLost, Fenced) as error:
         logger.warning("%s stops at %s: %s", lease.holder, order.ref, error)
         return False
+
+
+def done(step: StepDone, lease: Lease, order: Deployment) -> bool:
+    """Do it, or note that the target did not answer."""
+    try:
+        return step(lease, order)
+    except CannotTell as error:
+        return note_silence(lease, said=str(error))

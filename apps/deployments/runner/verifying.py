@@ -9,6 +9,7 @@ from apps.core.verbs import verb
 from apps.deployments.access import Held
 from apps.deployments.facts import CheckStanding, check_standings
 from apps.deployments.lease import Lease, give_back, heartbeat, own
+from apps.deployments.logs import readable
 from apps.deployments.models import Deployment, Measurement
 from apps.deployments.probes import Reading, measure
 from apps.deployments.rules.verdicts import Answer, worst_of
@@ -45,8 +46,10 @@ def note_measurements(lease: Lease, readings: Readings) -> bool:
     before = {standing.check.name: standing.answer for standing in check_standings(order)}
     for name, reading in readings.items():
         number = order.measurements.filter(check_name=name).count() + 1
-        row = {"verdict": reading.sample, "value": reading.value[:200], "said": reading.said[:400]}
+        row = {"verdict": reading.sample, "value": readable(reading.value)[:200], "said": readable(reading.said)[:400]}
         Measurement.objects.create(deployment=order, check_name=name, number=number, at=held.now, **row)
+    if readings:
+        order.cursor["tries"] = 0
     standings = check_standings(order)
     for standing in standings:
         _tell_check(held, standing, before=before[standing.check.name])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from apps.approvals.rules import RuleAnswer, RuleState, SignOffFacts, group_words, quorum
+from apps.approvals.rules import RuleAnswer, RuleState, group_words, quorum
 from apps.gate.rules.cases import Case
 from apps.gate.rules.findings import Finding, block, wait
 
@@ -56,13 +56,10 @@ def signed(case: Case) -> Iterable[Finding]:
 def settings_as_signed(case: Case) -> Iterable[Finding]:
     """The deployment settings are those that the approvers were shown."""
     leg = case.leg
-    if leg is None or not case.needs_approval or not quorum(leg.quorum).met:
+    if leg is None or not case.needs_approval:
         return
     target, now = str(case.target.id), case.target.settings_digest
-
-    def saw_these(sign_off: SignOffFacts) -> bool:
-        return sign_off.settings.get(target, "") == now
-
-    if not quorum(replace(leg.quorum, sign_offs=tuple(filter(saw_these, leg.quorum.sign_offs)))).met:
+    saw_these = tuple(one for one in leg.quorum.sign_offs if one.settings.get(target, "") == now)
+    if len(saw_these) < len(leg.quorum.sign_offs) and quorum(leg.quorum).met and not quorum(replace(leg.quorum, sign_offs=saw_these)).met:
         said = f"The deployment settings of {case.service.name} in {case.environment.name} changed after {leg.ref} was signed."
         yield block("settings_changed", said, "Read the difference and re-affirm.", who="the approvers")

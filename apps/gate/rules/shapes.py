@@ -53,6 +53,7 @@ class Question:
     action: Action = Action.DEPLOY
     run: Run | None = None
     credential: bytes | None = None  # SHA-256 of the bearer token; None: our own machinery asks
+    is_personal: bool = False  # the credential has the form of a person's token, not of a pipeline's
     key: str = ""  # the Idempotency-Key
     leg_id: int | None = None  # judge this leg, not whichever matches
     deployment: UUID | None = None  # the deployment that asks about itself: what it holds does not stand in its way

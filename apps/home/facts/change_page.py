@@ -11,13 +11,15 @@ from apps.accounts.roles import Role
 from apps.approvals.facts import review_facts
 from apps.approvals.models import Decision, SignOff
 from apps.approvals.rules import ReviewFacts, own_sign_offs, stands, why_not_approve, why_not_send_back, why_not_withdraw_sign_off
-from apps.audit.stream import entries_about
+from apps.audit.stream import StreamFilter, latest
+from apps.audit.vocabulary import Event
 from apps.changes.facts import asker_of, change_facts, content_of
 from apps.changes.models import Change, Revision
 from apps.changes.rules import (
     Asker,
     ChangeFacts,
     why_not_close,
+    why_not_create,
     why_not_finish,
     why_not_revise,
     why_not_submit,
@@ -35,6 +37,13 @@ from apps.home.facts.telling import Told, told_content
 
 ENTRIES = 30
 VERB_KEYS = frozenset({"withdraw", "return", "finish", "close"})
+
+# Bookkeeping of machines: in the audit stream for whoever needs it, not on the page people read.
+QUIET = frozenset(
+    {Event.TARGET_OCCUPIED, Event.TARGET_FREED, Event.RESERVATION_MADE, Event.RESERVATION_RELEASED}
+    | {Event.DEPLOYMENT_CLAIMED, Event.DEPLOYMENT_VERIFYING, Event.CHECK_PASSED}
+)
+TOLD = [event for event in Event if event not in QUIET]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def newest_of(change: Change) -> Revision:
 
 def stream_of(change: Change, *, before: UUID | None) -> Stream:
     """What happened to the change, a page at a time."""
-    found = entries_about(change.reference, limit=ENTRIES + 1, before=before)
+    found = latest(StreamFilter(events=TOLD, about=(change.reference,)), limit=ENTRIES + 1, before=before)
     here = reverse("home:change", args=[change.ref])
     entries = [{**line, "url": "" if line["url"] == here else line["url"]} for line in told(found[:ENTRIES])]
     return Stream(entries, found[ENTRIES - 1].id if len(found) > ENTRIES else None)
@@ -164,6 +173,14 @@ def verbs_for(change: Change, person: Person, review: ReviewFacts) -> list[Verb]
             back = [return_(review, person, by)] if state == State.IN_REVIEW else []
             return [edit(facts, by), *back, completion(facts, by) if facts.touched else withdrawal(facts, by)]
     return []
+
+
+def why_not_write(change: Change | None, person: Person) -> Refusal | None:
+    """Why this person may not edit the change, or ask for one: known before anything is filled in."""
+    if change is None:
+        return why_not_create(by=asker_of(person, []))
+    services = [item.service for item in change.items.filter(is_current=True).select_related("service")]
+    return why_not_revise(change_facts(change), by=asker_of(person, services))
 
 
 def why_not_offered(change: Change, person: Person, *, key: str) -> Refusal | None:

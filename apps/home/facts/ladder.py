@@ -10,7 +10,7 @@ from apps.changes.models import Change, Leg
 from apps.changes.states import LegState
 from apps.core.refusals import Refusal
 from apps.deployments.models import Deployment
-from apps.deployments.refusals import order_refusal
+from apps.deployments.refusals import order_refusals
 from apps.gate.judgement import verdicts_for
 from apps.gate.rules import Verdict
 from apps.schedule.models import Slot
@@ -61,14 +61,16 @@ def ladder(change: Change, *, person: Person) -> list[Rung]:
     for leg in legs:
         leg.change = change
     slots, orders = slots_of(legs), newest_orders(legs)
-    verdicts = verdicts_for([leg for leg in legs if change.is_open and leg.state in ASKED])
+    asked = [leg for leg in legs if change.is_open and leg.state in ASKED]
+    verdicts = verdicts_for(asked)
+    refusals = order_refusals({leg: verdicts[leg.pk] for leg in asked}, by=person.actor) if asked else {}
     return [
         Rung(
             leg=leg,
             slot=slots.get(leg.pk),
             last=orders.get(leg.pk),
             verdict=verdicts.get(leg.pk),
-            order=order_refusal(leg, by=person.actor) if leg.pk in verdicts else None,
+            order=refusals.get(leg.pk),
         )
         for leg in legs
     ]

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
 from django.utils import timezone
 
-from apps.accounts.models import Team
+from apps.accounts.models import Person
 from apps.catalog.access import environments_in_order
-from apps.catalog.models import Environment, Service, Target, scope_number
+from apps.catalog.models import Environment, scope_number
 from apps.core.moments import clock_words
 from apps.home.facts.overview import words_for
+from apps.schedule.access import scopes_hidden_from
+from apps.schedule.facts import scopes_named
 from apps.schedule.models import CalendarRule, Hold, RuleKind
+from apps.schedule.stretches import Stretch
 
 AHEAD = timedelta(days=7)
 SHOWN = 6
@@ -74,31 +76,20 @@ def ends_at(rule: CalendarRule, now: datetime) -> datetime | None:
     return next((stretch.ends_at for stretch in rule.covers if stretch.holds(now)), None)
 
 
-def walls_now() -> list[Wall]:
-    """Holds that stand, freezes that run or begin within a week."""
+def walls_now(person: Person) -> list[Wall]:
+    """Holds that stand, freezes that run or begin within a week, of what this person may see."""
     now = timezone.now()
-    holds = Hold.objects.filter(lifted_at__isnull=True).order_by("-placed_at")[:SHOWN]
-    rules = CalendarRule.objects.filter(lifted_at__isnull=True, live_until__gt=now, kind=RuleKind.FREEZE).order_by("live_until")[:SHOWN]
-    where = places([hold.scope for hold in holds] + [rule.scope for rule in rules])
-    found = [Wall("ON_HOLD", hold.reason, where[hold.scope], hold.placed_at, None) for hold in holds]
-    for rule in rules:
-        coming = next((stretch for stretch in rule.covers if stretch.ends_at > now), None)
-        if coming and coming.starts_at < now + AHEAD:
-            found.append(Wall("FROZEN", rule.title, where[rule.scope], coming.starts_at, coming.ends_at))
-    return found
+    hidden = scopes_hidden_from(person)  # taken out before the cut: what is unseen takes nobody's place
+    holds = Hold.objects.filter(lifted_at__isnull=True).exclude(scope__in=hidden).order_by("-placed_at")[:SHOWN]
+    freezes = CalendarRule.objects.filter(lifted_at__isnull=True, live_until__gt=now, kind=RuleKind.FREEZE).exclude(scope__in=hidden)
+    coming = [(rule, stretch) for rule in freezes.order_by("live_until") if (stretch := stretch_near(rule, now))][:SHOWN]
+    where = scopes_named([*(hold.scope for hold in holds), *(rule.scope for rule, _ in coming)])
+    return [
+        *(Wall("ON_HOLD", hold.reason, where[hold.scope].name, hold.placed_at, None) for hold in holds),
+        *(Wall("FROZEN", rule.title, where[rule.scope].name, stretch.starts_at, stretch.ends_at) for rule, stretch in coming),
+    ]
 
 
-def places(scopes: list[int]) -> dict[int, str]:
-    """Scope numbers in words; one statement per kind that occurs."""
-    by_kind: dict[int, set[int]] = {}
-    for scope in scopes:
-        by_kind.setdefault(scope // 1_000_000_000, set()).add(scope % 1_000_000_000)
-    names = {scope_number("EVERYTHING"): "everything"}
-    names |= {scope_number("TIER", tier): f"tier {tier}" for tier in by_kind.get(2, ())}
-    for kind, rows in (("ENVIRONMENT", Environment.objects), ("TEAM", Team.objects), ("SERVICE", Service.objects)):
-        wanted = by_kind.get(scope_number(kind) // 1_000_000_000)
-        names |= {scope_number(kind, row.pk): row.name for row in rows.filter(pk__in=wanted)} if wanted else {}
-    if targets := by_kind.get(5):
-        found = Target.objects.filter(Q(pk__in=targets)).select_related("service", "environment")
-        names |= {scope_number("TARGET", row.pk): f"{row.service.name} in {row.environment.name}" for row in found}
-    return names
+def stretch_near(rule: CalendarRule, now: datetime) -> Stretch | None:
+    """The stretch that runs or begins within a week."""
+    return next((stretch for stretch in rule.covers if stretch.ends_at > now and stretch.starts_at < now + AHEAD), None)

@@ -15,7 +15,7 @@ from apps.catalog import access as catalog
 from apps.changes.models import Change, Leg
 from apps.core.moments import full_words
 from apps.core.prose import mark_hidden
-from apps.core.references import Reference, reference
+from apps.core.references import Reference, reference, with_public_ids
 from apps.deployments.models import Deployment
 from apps.incidents.models import Incident
 
@@ -27,7 +27,7 @@ ROUTES = {"deployment": "deployments:deployment", "incident": "incidents:inciden
 
 def names_of(references: Iterable[Reference]) -> dict[str, str]:
     """`kind:id` to a name, for everything that has one; a fixed number of statements."""
-    wanted = set(references)
+    wanted = with_public_ids(references)
     ids = {kind: [one.id for one in wanted if one.kind == kind] for kind in ("change", "leg", "deployment", "incident")}
     found: dict[Reference, str] = {**people.names_of(wanted), **catalog.names_of(wanted)}
     if ids["change"]:

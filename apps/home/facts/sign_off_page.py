@@ -156,7 +156,7 @@ def asked_of(change: Change, revision: Revision, review: ReviewFacts, *, person:
         return None
     meaning = seats[0].rule.meaning
     decided = Decided(person, Decision.APPROVE, meaning, seats)
-    body = statement_bytes(drafted_statement(change, revision, decided=decided, at=now))
+    body = statement_bytes(drafted_statement(change, revision, decided=decided, by=person.actor, at=now))
     covers = [part for part in PARTS if any(part in seat.rule.parts for seat in seats)]
     return Asked(
         seats=seats,

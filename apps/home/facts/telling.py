@@ -113,4 +113,5 @@ def period_words(not_before: datetime | None, not_after: datetime, *, zone: str)
     """When the change is authorised, in the zone it was written in."""
     place = ZoneInfo(zone)
     begins = f"Not before {full_words(not_before, zone=place)}, not" if not_before else "From now on, not"
-    return f"{begins} after {full_words(not_after, zone=place)}, {zone}."
+    place_name = "" if zone == "UTC" else f", {zone}"  # the moment itself already says UTC
+    return f"{begins} after {full_words(not_after, zone=place)}{place_name}."

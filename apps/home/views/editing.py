@@ -20,7 +20,7 @@ from apps.changes.facts import content_of
 from apps.changes.models import Change, Revision
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent, Refused
-from apps.home.facts.change_page import newest_of
+from apps.home.facts.change_page import newest_of, why_not_write
 from apps.home.filling import filled_from, put_errors, rows_from
 from apps.home.forms import ChangeDraft, StepRow, Steps
 
@@ -86,7 +86,7 @@ def step_rows(sent: QueryDict | None, prefix: str, start: list[dict[str, object]
 
 
 def form_page(
-    request: HttpRequest,
+    request: PageRequest,
     forms: Sheet,
     *,
     change: Change | None,
@@ -94,9 +94,10 @@ def form_page(
     newer: Revision | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The request form with whatever it holds; `newer` is the revision somebody saved meanwhile."""
+    """The request form with whatever it holds, or why there is none; `newer` is the revision somebody saved meanwhile."""
     action = reverse("home:edit_change", args=[change.ref]) if change else reverse("home:new_change")
     context = {"form": forms.form, "plan": forms.plan, "rollback": forms.rollback, "change": change, "action": action, "newer": newer}
+    context["refusal"] = why_not_write(change, request.user)
     context["asked"] = "needed" if change and change.is_open else "needed to submit"
     return render_page(request, "home/change_form.html", context | {"warnings": warnings_about(content) if content else {}}, status=status)
 

@@ -13,6 +13,7 @@ from apps.deployments.models import Deployment
 from apps.deployments.states import WORKED_ON
 
 MOST_LAG_SECONDS = 30
+REMEMBERED: set[str] = set()
 
 
 @login_not_required
@@ -34,9 +35,13 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def is_migrated() -> bool:
-    """Whether no migration waits to be applied."""
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    """Whether no migration of ours waits to be applied. A yes is remembered: this process's code does not change any more."""
+    if not REMEMBERED:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return False
+        REMEMBERED.add("migrated")
+    return True
 
 
 def seals_keep_up() -> bool:

@@ -26,7 +26,7 @@ def home(request: PageRequest) -> HttpResponse:
     gates = gates_now()
     shut = [gate for gate in gates if gate.is_shut]
     context = {"gates": gates, "shut": shut, "waiting": waiting_for(request.user), "flights": in_flight(request.user)}
-    return render_page(request, "home/home.html", context | {"walls": walls_now(), "incidents": recent_incidents(request.user)})
+    return render_page(request, "home/home.html", context | {"walls": walls_now(request.user), "incidents": recent_incidents(request.user)})
 
 
 @login_not_required

@@ -1,7 +1,8 @@
 """The driver `release_dir`: the calls every driver has, each one bounded look-and-do on the target."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from apps.catalog.versions import Version
@@ -43,24 +44,24 @@ class ReleaseDir:
             work = self._taken(order)
         except BadOptions as error:
             return Progress(Phase.FAILED, failure=str(error))
-        try:
-            work.advance(time.monotonic() + STEP_SECONDS)
-        except Waiting as waiting:
-            return work.progress(Phase.WORKING, offset, wait_seconds=waiting.seconds)
-        except (Failed, NoCommit, NotStarted) as error:
-            work.say(work.options.mask(f"failed: {error}"))
-            return work.progress(Phase.FAILED, offset, failure=str(error))
-        except OSError as error:
-            raise CannotTell(f"The directory {work.place.root} does not answer: {error}") from error
-        return work.progress(Phase.DONE, offset)
+        with answering(work):
+            try:
+                work.advance(time.monotonic() + STEP_SECONDS)
+            except Waiting as waiting:
+                return work.progress(Phase.WORKING, offset, wait_seconds=waiting.seconds)
+            except (Failed, NoCommit, NotStarted) as error:
+                work.say(work.options.mask(f"failed: {error}"))
+                return work.progress(Phase.FAILED, offset, failure=str(error))
+            return work.progress(Phase.DONE, offset)
 
     def cancel(self, order: Order, offset: int) -> Progress:
         """Stop before the switch; after it, say so and change nothing."""
         work = self._taken(order)
-        with work.place.fenced(order.fence):
-            if not work.has_switched:
-                work.drop()
-        return work.progress(Phase.DONE, offset)
+        with answering(work):
+            with work.place.fenced(order.fence):
+                if not work.has_switched:
+                    work.drop()
+            return work.progress(Phase.DONE, offset)
 
     def observe(self, order: Order) -> Observation:
         """Close the fence, then ask the program which commit it is, and the directory which one it is set to."""
@@ -77,12 +78,19 @@ class ReleaseDir:
     def _taken(self, order: Order) -> Work:
         """The work on a target whose fence is ours now; raises Fenced, CannotTell or BadOptions."""
         work = Work(order)
-        try:
+        with answering(work):
             work.place.prepare()
             with work.place.fenced(order.fence):
                 return work
-        except OSError as error:
-            raise CannotTell(f"The directory {work.place.root} does not answer: {error}") from error
+
+
+@contextmanager
+def answering(work: Work) -> Iterator[None]:
+    """A disk that is full, away or not ours does not answer; what is true there is unknown, nothing has failed."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotTell(f"The directory {work.place.root} does not answer: {error}") from error
 
 
 def _identity(commit: str | None) -> str | None:

@@ -15,12 +15,18 @@ def start_mark(pid: int) -> str:
     """What tells this process from a later one with the same number: its start, and which boot it was; empty when it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = boot_id()
     except OSError:
         return "" if Path("/proc/self/stat").exists() else _mark_by_ps(pid)
     # The name in parentheses may hold blanks; what follows is: state, then the 22nd field overall is the start.
     state, *rest = stat.rpartition(")")[2].split()
     return "" if state in {"Z", "X"} else f"{rest[18]}@{boot}"
+
+
+def boot_id() -> str:
+    """Which start of the machine this is; empty where it does not say."""
+    said = Path("/proc/sys/kernel/random/boot_id")
+    return said.read_text().strip() if said.exists() else ""
 
 
 def _mark_by_ps(pid: int) -> str:

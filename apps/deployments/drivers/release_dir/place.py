@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from apps.deployments.drivers.base import CannotTell, Fence, Fenced, Order
-from apps.deployments.drivers.release_dir.launch import write_beside
+from apps.deployments.drivers.release_dir import launch
 
 LOCK_SECONDS = 2.0
 LOCK_EVERY = 0.02
@@ -50,7 +50,7 @@ class Place:
             if seen > fence:
                 raise Fenced(f"Turn {seen.turn}, attempt {seen.attempt} was here; {fence.turn}, {fence.attempt} is over.")
             if seen < fence:
-                write_beside(self._fence, json.dumps({"turn": fence.turn, "attempt": fence.attempt}))
+                launch.write_beside(self._fence, json.dumps({"turn": fence.turn, "attempt": fence.attempt}))
             yield
         finally:
             os.close(handle)  # lets the lock go
@@ -61,7 +61,12 @@ class Place:
             note = json.loads(self._fence.read_text())
         except FileNotFoundError:
             return Fence(0, 0)
-        return Fence(note["turn"], note["attempt"])
+        except ValueError as error:
+            raise CannotTell(f"{self._fence} cannot be read: {error}") from error
+        match note:
+            case {"turn": int(turn), "attempt": int(attempt)}:
+                return Fence(turn, attempt)
+        raise CannotTell(f"{self._fence} does not hold a turn and an attempt.")
 
     def own_name(self, order: Order) -> str:
         """The release directory this order makes: the same in every attempt."""
@@ -89,6 +94,23 @@ class Place:
         except (FileNotFoundError, OSError):
             return None
 
+    def exported(self, name: str, *, commit: str) -> int:
+        """How many files of a half-made release are known to be whole since the machine was started; a crash may have lost the rest."""
+        try:
+            boot, known, count = self._export_mark(name).read_text().split(" ")
+            return int(count) if (boot, known) == (launch.boot_id(), commit) and (self.incoming / name).is_dir() else 0
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def note_exported(self, name: str, *, commit: str, count: int) -> None:
+        """Remember how far an export came, so that the next step need not hash everything again."""
+        mark = self._export_mark(name)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        launch.write_beside(mark, f"{launch.boot_id()} {commit} {count}")
+
+    def _export_mark(self, name: str) -> Path:
+        return self.notes / "runs" / name / "exported"
+
     def finish_incoming(self, name: str, *, commit: str, shared: tuple[str, ...]) -> None:
         """Link what is shared, write REVISION last, and move the whole directory into place by one rename."""
         coming = self.incoming / name
@@ -99,22 +121,24 @@ class Place:
         (coming / "REVISION").write_text(f"{commit}\n")
         coming.rename(self.releases / name)
 
-    def switch(self, name: str) -> None:
+    def switch(self, name: str, *, tag: str) -> None:
         """Let `current` point to a release by one rename: a reader sees the old one or the new one."""
-        beside = self.root / f".current.{os.getpid()}"
+        beside = self.root / f".current.{tag}"
         beside.unlink(missing_ok=True)
         beside.symlink_to(os.path.join("releases", name))  # noqa: PTH118 - a relative link, so that the root may be moved
         beside.replace(self.current)
 
-    def prune(self, *, keep: int, spared: set[str | None]) -> list[str]:
-        """Remove the oldest releases beyond `keep`, never a spared one, and everything half-made."""
+    def prune(self, *, keep: int, spared: set[str | None], until: float, tag: str) -> list[str]:
+        """Remove the oldest releases beyond `keep`, never a spared one, and everything half-made; the caller holds the fence.
+
+        So whatever is half-made is of an order that is over. What takes longer than the time there is, is left to the next order."""
         names = self.release_names()
         gone = [name for name in names[: max(len(names) - keep, 0)] if name not in spared]
         for name in gone:
-            shutil.rmtree(self.releases / name)
+            (self.releases / name).rename(self.incoming / f"{name}.{tag}.gone")  # what is under its own name is complete
             shutil.rmtree(self.notes / "runs" / name, ignore_errors=True)
-        for path in self.incoming.iterdir():
-            shutil.rmtree(path, ignore_errors=True)
+        for path in list(self.incoming.iterdir()):
+            _remove(path, until=until)
         for path in sorted((self.notes / "logs").iterdir(), key=lambda log: log.stat().st_mtime)[:-KEPT_JOURNALS]:
             path.unlink(missing_ok=True)
         return gone
@@ -151,6 +175,18 @@ def _lock(handle: int) -> None:
             time.sleep(LOCK_EVERY)
         else:
             return
+
+
+def _remove(path: Path, *, until: float) -> None:
+    for folder, folders, files in os.walk(path, topdown=False):
+        for child in (Path(folder, name) for name in (*files, *folders)):
+            if time.monotonic() > until:
+                return
+            if child.is_dir() and not child.is_symlink():
+                child.rmdir()
+            else:
+                child.unlink()
+    path.rmdir()
 
 
 def _link_in_place_of(path: Path, to: str) -> None:

@@ -49,7 +49,10 @@ def read_process(pidfile: Path) -> Process | None:
         return None
     except (OSError, ValueError) as error:
         raise CannotTell(f"{pidfile} cannot be read: {error}") from error
-    return Process(note["pid"], note["mark"], note["release"], note["order"], note["started_at"])
+    match note:
+        case {"pid": int(pid), "mark": str(mark), "release": str(release), "order": str(order), "started_at": float() | int() as started_at}:
+            return Process(pid, mark, release, order, started_at)
+    raise CannotTell(f"{pidfile} does not name a process.")
 
 
 def start_process(

@@ -6,7 +6,7 @@ import re
 import subprocess  # argv lists only, never a shell
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -106,21 +106,33 @@ def _reader(repository: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
             running.kill()
 
 
-def export(repository: str, blobs: list[Blob], into: Path, *, until: float) -> int:
-    """Write what is not there yet, until all is there or the time is over; return how many files are left.
+def export(repository: str, blobs: list[Blob], into: Path, *, until: float, tag: str, since: int = 0) -> int:
+    """Write what is not there yet, from the file `since` on, until all is there or the time is over; return how far it came.
 
-    What an earlier attempt wrote counts only if its bytes hash to the object's id: it may have died in the middle."""
-    missing = [blob for blob in blobs if blob.mode != SUBMODULE and not _is_there(into, blob)]
-    if not missing:
-        return 0
-    with _reader(repository) as (asks, answers):
-        for done, blob in enumerate(missing):
-            if time.monotonic() > until:
-                return len(missing) - done
+    What an earlier attempt wrote counts only if its bytes hash to the object's id: it may have died in the middle. At least one file is
+    done, however late it is: a step that always came too late would be repeated for ever."""
+    with ExitStack() as open_here:
+        reader = None
+        for at, blob in enumerate(blobs[since:], since):
+            if at > since and time.monotonic() > until:
+                return at
+            if blob.mode == SUBMODULE or _is_there(into, blob):
+                continue
+            reader = reader or open_here.enter_context(_reader(repository))
+            asks, answers = reader
             asks.write(blob.object_id.encode() + b"\n")
             asks.flush()
-            _write(into, blob, _content(answers, blob))
-    return 0
+            _write(into, blob, _content(answers, blob), tag=tag)
+    return len(blobs)
+
+
+def is_whole(into: Path, blobs: list[Blob]) -> bool:
+    """Whether every file is there; what a dead attempt left between them is taken away."""
+    wanted = {os.fsdecode(blob.path) for blob in blobs if blob.mode != SUBMODULE}
+    found = {str(path.relative_to(into)) for path in into.rglob("*") if path.is_symlink() or not path.is_dir()}
+    for stray in found - wanted:
+        (into / stray).unlink(missing_ok=True)
+    return wanted <= found
 
 
 def _content(answers: IO[bytes], blob: Blob) -> bytes:
@@ -147,15 +159,15 @@ def _is_there(into: Path, blob: Blob) -> bool:
     return path.is_file() and not path.is_symlink() and _object_id(path.read_bytes(), blob) == blob.object_id
 
 
-def _write(into: Path, blob: Blob, content: bytes) -> None:
+def _write(into: Path, blob: Blob, content: bytes, *, tag: str) -> None:
     path = into / os.fsdecode(blob.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if blob.mode == LINK:
         path.unlink(missing_ok=True)
         path.symlink_to(os.fsdecode(content))
         return
-    # Written beside and renamed: a half-written file never carries the real name.
-    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
+    # Written beside and renamed: a half-written file never carries the real name. Process numbers of two machines may be the same.
+    beside = path.with_name(f".{path.name[:180]}.{tag}.part")
     beside.write_bytes(content)
     beside.chmod(0o755 if blob.mode == PROGRAM else 0o644)
     beside.replace(path)

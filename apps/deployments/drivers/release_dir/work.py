@@ -2,6 +2,7 @@
 
 Nothing is remembered but what lies on the target, so any worker can go on where a lost one stopped."""
 
+import os
 import shutil
 import signal
 import time
@@ -15,7 +16,7 @@ from apps.deployments.drivers.release_dir.options import Options, read_options
 from apps.deployments.drivers.release_dir.place import Place
 from apps.deployments.drivers.release_dir.processes import Process, read_process, signal_group, start_process
 from apps.deployments.drivers.release_dir.readback import read_back
-from apps.deployments.drivers.release_dir.repository import export, list_commit
+from apps.deployments.drivers.release_dir.repository import Blob, export, is_whole, list_commit
 
 LAST_BYTES = 2_000
 SOON, LATER = 0.2, 0.5
@@ -59,11 +60,11 @@ class Work:
             self._command(hook.name, hook.argv, seconds=hook.seconds, under=self.release)
         self._switch()
         if self.options.restart_command:
-            self._command("restart", self.options.restart_command, seconds=self.options.stop_seconds, under=self.order.id)
+            self._command("restart", self.options.restart_command, seconds=self.options.ready_seconds, under=self.order.id)
         else:
             self._restart()
         self._read_back()
-        self._prune()
+        self._prune(until)
 
     def say(self, text: str) -> None:
         """Write a line to the journal on the target."""
@@ -72,16 +73,26 @@ class Work:
     def _export(self, until: float) -> None:
         if self.place.revision_of(self.release) == self.commit:
             return
-        coming = self.place.incoming / self.release
         blobs = list_commit(self.order.repository, self.commit)
+        with self.place.fenced(self.order.fence):  # a ghost must not write beside us, nor put a half-made directory in place
+            if self.place.revision_of(self.release) == self.commit:
+                return
+            self._write_files(blobs, until)
+            self.place.finish_incoming(self.release, commit=self.commit, shared=self.options.shared)
+            self.say(f"release {self.release} is complete")
+
+    def _write_files(self, blobs: list[Blob], until: float) -> None:
+        name, coming = self.release, self.place.incoming / self.release
         if not coming.is_dir():
             self.say(f"export {len(blobs)} files of {self.commit}")
             coming.mkdir(parents=True, exist_ok=True)
-        if left := export(self.order.repository, blobs, coming, until=until):
-            self.say(f"{left} files to go")
+        since = self.place.exported(name, commit=self.commit)
+        count = export(self.order.repository, blobs, coming, until=until, tag=str(self.order.fence), since=since)
+        is_complete = count == len(blobs) and is_whole(coming, blobs)
+        self.place.note_exported(name, commit=self.commit, count=count if is_complete or count < len(blobs) else 0)
+        if not is_complete:
+            self.say(f"{len(blobs) - count} files to go" if count < len(blobs) else "files are missing again: export from the first one")
             raise Waiting(0)
-        self.place.finish_incoming(self.release, commit=self.commit, shared=self.options.shared)
-        self.say(f"release {self.release} is complete")
 
     def _switch(self) -> None:
         """The moment users begin to see it: one rename, in the same breath as the look at the fence."""
@@ -89,7 +100,7 @@ class Work:
             if self.has_switched:
                 return
             before = self.place.current_name() or "nothing"
-            self.place.switch(self.release)
+            self.place.switch(self.release, tag=str(self.order.fence))
             self.say(f"switch current: {before} -> {self.release}")
 
     def _restart(self) -> None:
@@ -118,9 +129,9 @@ class Work:
     def _asked_at(self, running: Process) -> float | None:
         try:
             pid, mark, at = self.place.stopping.read_text().split(" ")
+            return float(at) if (int(pid), mark) == (running.pid, running.mark) else None
         except (FileNotFoundError, ValueError):
             return None
-        return float(at) if (int(pid), mark) == (running.pid, running.mark) else None
 
     def _start(self) -> None:
         release = self.place.releases / self.release
@@ -192,16 +203,24 @@ class Work:
 
     def _last_words(self) -> str:
         try:
-            said = self.place.app_log.read_bytes()[-LAST_BYTES:].decode(errors="replace").strip()
+            with self.place.app_log.open("rb") as log:  # it may be larger than our memory
+                log.seek(max(log.seek(0, os.SEEK_END) - LAST_BYTES, 0))
+                said = log.read(LAST_BYTES).decode(errors="replace").strip()
         except FileNotFoundError:
             return "none"
         return self.options.mask(" / ".join(said.splitlines()[-3:])) or "none"
 
-    def _prune(self) -> None:
+    def _prune(self, until: float) -> None:
         previous = self.order.previous.git if self.order.previous else None
-        spared = {self.release, self.place.current_name(), self.place.kept_release(previous) if previous else None}
-        for name in self.place.prune(keep=self.options.keep, spared=spared):
-            self.say(f"removed old release {name}")
+        with self.place.fenced(self.order.fence):
+            spared = {self.release, self.place.current_name(), self.place.kept_release(previous) if previous else None}
+            try:
+                gone = self.place.prune(keep=self.options.keep, spared=spared, until=until, tag=str(self.order.fence))
+            except OSError as error:  # what was read back runs, whatever is left lying about
+                gone = []
+                self.say(f"old releases could not be removed: {error}")
+            for name in gone:
+                self.say(f"removed old release {name}")
 
     def drop(self) -> None:
         """Leave nothing behind of an order that is stopped before its switch."""

@@ -66,5 +66,7 @@ def clear(home: Path) -> None:
     if (home / "postgres").exists():
         with PrivatePostgres(home / "postgres") as server:
             server.drop(DATABASE)
+    for left in home.glob("audit*.jsonl"):
+        left.unlink()
     for folder in ("keys", "repository", SITES, "mail"):
         shutil.rmtree(home / folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """A whole installation: changes, deployments and incidents in every state, walls, a restricted service, and everybody who may act."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,25 +12,27 @@ from django.urls import reverse
 from apps.accounts.actions import issue_personal_token
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
+from apps.catalog.actions import lock_target
 from apps.catalog.models import Target
 from apps.changes.access import changes_for
-from apps.changes.models import Change
+from apps.changes.models import Change, Leg
 from apps.changes.states import State
 from apps.deployments.models import Deployment
 from apps.deployments.states import State as DeploymentState
 from apps.incidents.actions import note_on_timeline, open_incident, recover_incident, resolve_incident
-from apps.incidents.models import Incident
+from apps.incidents.models import Incident, TimelineEntry
 from apps.incidents.states import State as IncidentState
 from apps.schedule.facts import scope_of
-from apps.schedule.models import RuleKind
+from apps.schedule.models import Hold, RuleKind
 from tests.factories.accounts import IdentityFactory, MembershipFactory, PersonFactory, TeamFactory, make_person
 from tests.factories.approvals import approve, make_change, make_place
-from tests.factories.catalog import make_service
-from tests.factories.deployments import FAKE, make_deployment, make_order, make_site
+from tests.factories.catalog import EnvironmentFactory, make_service
+from tests.factories.deployments import FAKE, make_deployment, make_leg, make_order, make_site
 from tests.factories.schedule import CalendarRuleFactory, HoldFactory, SlotFactory
 
 ROLES = {role.value.lower(): role for role in Role}
 PEOPLE = ("chief", "author", "owner", "insider", "nobody", *ROLES)
+OUTSIDER = "outsider"  # every role but the auditor's, who sees restricted services
 DAY = timedelta(days=1)
 SHOWN = ("chief", "administrator", "Gone", "Newcomer")
 
@@ -44,22 +46,48 @@ class Restricted:
     deployment: Deployment
     incident: Incident
 
+    @property
+    def leg(self) -> Leg:
+        """The only leg of the change."""
+        return self.change.legs.get(is_current=True)
+
+    @property
+    def note(self) -> TimelineEntry:
+        """What was noted on the incident."""
+        return TimelineEntry.objects.filter(incident=self.incident).earliest("recorded_at")
+
+    @property
+    def hold(self) -> Hold:
+        """What the incident placed."""
+        return Hold.objects.get(source_ref=str(self.incident.reference))
+
 
 @dataclass(frozen=True)
 class Town:
     """Who is there, and what some may not see."""
 
     people: dict[str, Person]
+    place: Target
     drafts: dict[str, Change]
     restricted: Restricted
 
     @property
+    def changes(self) -> list[str]:
+        """The pages of changes in every state, drafts too."""
+        open_to_all = [change.ref for change in changes_for(self.people["nobody"]).order_by("pk")]
+        return [reverse("home:change", args=[ref]) for ref in (*open_to_all, *(draft.ref for draft in self.drafts.values()))]
+
+    @property
     def seen(self) -> list[str]:
         """The page of one of everything in each of its states."""
-        found = [reverse("home:change", args=[change.ref]) for change in changes_for(self.people["chief"]).order_by("pk")]
-        found += [reverse("home:change", args=[change.ref]) for change in self.drafts.values()]
-        found += [reverse("deployments:deployment", args=[one.pk]) for one in Deployment.objects.exclude(pk=self.restricted.deployment.pk)]
+        found = self.changes + [
+            reverse("deployments:deployment", args=[one.pk]) for one in Deployment.objects.exclude(pk=self.restricted.deployment.pk)
+        ]
         found += [reverse("incidents:incident", args=[one.pk]) for one in Incident.objects.exclude(pk=self.restricted.incident.pk)]
+        found += [
+            reverse("catalog:target", args=[one.service.slug, one.environment.slug]) for one in Target.objects.exclude(locked_at=None)
+        ]
+        found += [reverse("catalog:service", args=[self.place.service.slug])]
         return found + [reverse("accounts:person", args=[one.public_id]) for one in Person.objects.filter(name__in=SHOWN)]
 
 
@@ -68,7 +96,9 @@ def make_town() -> Town:
     FAKE.reset()
     now = datetime.now(UTC)
     people = _people()
+    restricted = _restricted(people["insider"])  # first, so that lists show everything else before it
     author, owner, chief = people["author"], people["owner"], people["chief"]
+    make_leg(requester=author)  # what the gate lets through at once
     changes = {state: make_change(state, targets=(make_place(business=owner),), requester=author) for state in State}
     drafts = {"author": changes[State.DRAFT], "chief": make_change(State.DRAFT, targets=(make_place(),), requester=chief)}
     make_change(State.IN_REVIEW, targets=(make_place(business=chief),), requester=author)
@@ -79,12 +109,23 @@ def make_town() -> Town:
     for state in IncidentState:
         _incident(state, make_site(), by=people["operator"])
     _walls(changes[State.APPROVED], now)
-    return Town(people, drafts, _restricted(people["insider"]))
+    return Town(people, _arena(owner), drafts, restricted)
+
+
+def _arena(owner: Person) -> Target:
+    """The place that every list names first, and one that is locked."""
+    locked = make_place()
+    lock_target(locked.pk, reason="The stage is being built.", by=make_person(Role.OPERATOR).actor)
+    target = make_place(business=owner, technical=owner, environment=EnvironmentFactory(name="Arena", rank=1))
+    target.service.name = "Arena"
+    target.service.save()
+    return target
 
 
 def _people() -> dict[str, Person]:
     roles = {name: (role,) for name, role in ROLES.items()} | {"chief": tuple(Role), "author": (Role.REQUESTER,)}
-    people = {name: make_person(*roles.get(name, ()), name=name, email=f"{name}@example.org") for name in PEOPLE}
+    roles[OUTSIDER] = tuple(role for role in Role if role is not Role.AUDITOR)
+    people = {name: make_person(*roles.get(name, ()), name=name, email=f"{name}@example.org") for name in (*PEOPLE, OUTSIDER)}
     team = TeamFactory(slug="hall", name="Hall")
     for person in people.values():
         MembershipFactory(person=person, team=team)
@@ -123,12 +164,12 @@ def _restricted(insider: Person) -> Restricted:
     team = TeamFactory(slug="vault", name="Vault")
     MembershipFactory(team=team, person=insider)
     target = make_site()
-    target.service.team, target.service.is_restricted = team, True
+    target.service.team, target.service.name, target.service.is_restricted = team, "Zoo", True
     target.service.save()
-    requester = make_person(Role.REQUESTER, team=team)
-    deployment = make_order(target, by=make_person(Role.OPERATOR, team=team), requester=requester)
+    operator = make_person(Role.OPERATOR, team=team)
+    deployment = make_order(target, by=operator, requester=make_person(Role.REQUESTER, team=team))
     assert deployment.leg is not None
-    return Restricted(target, deployment.leg.change, deployment, _incident(IncidentState.OPEN, target, by=insider))
+    return Restricted(target, deployment.leg.change, deployment, _incident(IncidentState.OPEN, target, by=operator))
 
 
 @contextmanager
@@ -155,16 +196,18 @@ def standing_town() -> Iterator[Town]:
             transaction.set_rollback(True)
 
 
+Prints = dict[str, tuple[int, int]]
 TABLES = """select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
   and has_table_privilege(oid, 'select') and relname <> 'django_session' order by relname"""
 
 
-def fingerprint() -> dict[str, tuple[int, int]]:
+def fingerprint(known: Iterable[str] = ()) -> Prints:
     """Rows and their writers, by table: whatever is inserted, updated or deleted below a savepoint changes it."""
     with connection.cursor() as cursor:
-        cursor.execute(TABLES)
-        tables = [name for (name,) in cursor.fetchall()]
-        cursor.execute(
-            " union all ".join(f"select '{name}', count(*), coalesce(sum(xmin::text::bigint), 0) from \"{name}\"" for name in tables)
-        )
+        tables = list(known)
+        if not tables:
+            cursor.execute(TABLES)
+            tables = [name for (name,) in cursor.fetchall()]
+        seen = (f"select '{name}', count(*), coalesce(sum(xmin::text::bigint), 0) from \"{name}\"" for name in tables)
+        cursor.execute(" union all ".join(seen))
         return {name: (count, int(writers)) for name, count, writers in cursor.fetchall()}

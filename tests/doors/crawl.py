@@ -10,10 +10,8 @@ from django.test import Client
 from django.urls import Resolver404, reverse
 
 from apps.accounts.models import Person
-from tests.world.pages import Page, PageForm
-from tests.world.routes import ROUTES, route_of
-
-MOST = 2  # addresses of one route, beside those that the walk begins with
+from tests.doors.pages import Page, PageForm
+from tests.doors.routes import ROUTES, route_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def plain_addresses() -> list[str]:
     return [reverse(name) for name, route in ROUTES.items() if not route.arguments and not route.is_api]
 
 
-def walk(client: Client, first: Iterable[str], *, most: int = MOST) -> Iterator[tuple[str, HttpResponse, Page]]:
+def walk(client: Client, first: Iterable[str], *, most: int) -> Iterator[tuple[str, HttpResponse, Page]]:
     """These pages, and those that can be reached from them by links."""
     waiting = deque(dict.fromkeys(first))
     seen, often = set(waiting), Counter()
@@ -73,10 +71,3 @@ def _is_worth_it(address: str, often: Counter[str], most: int) -> bool:
         return True  # a dead link: the walk shows it
     often[kind] += 1
     return not ROUTES[kind.rstrip("?")].is_api and often[kind] <= most
-
-
-def forms_of(who: str, client: Client, first: Iterable[str], *, most: int = MOST) -> Iterator[Found]:
-    """Every form of these pages and of those they lead to."""
-    for address, _, page in walk(client, first, most=most):
-        for form in page.forms:
-            yield Found(who, address, form)

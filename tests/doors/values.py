@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from tests.doors.pages import Control
 from tests.factories.accounts import PASSWORD
 from tests.factories.changes import OTHER_COMMIT
-from tests.world.pages import Control
 
 MEGABYTE = 1_048_576
 UNKNOWN = str(UUID(int=0xDEADBEEF))
@@ -35,6 +35,7 @@ POLITE = {
     "value": "ferry@ferries.example",
     "rank": "77",
     "days": "30",
+    "seconds_to_restore": "140",
     "plan-0-what": "Roll out to all hosts",
     "trigger": "Turnstiles stay shut",
     "rollback_reason": "It is the first deployment.",
@@ -69,16 +70,24 @@ def _is_checkbox(control: Control) -> bool:
     return control.kind == "checkbox" and not control.is_choice
 
 
-MEGABYTES = Hostile("a megabyte", lambda control: "x" * MEGABYTE, _everything, lambda control: not _is_checkbox(control))
+MEGABYTES = Hostile("a megabyte", lambda control: "x" * MEGABYTE, _is_words)
 KINDS = (
     Hostile("left out", lambda control: None, _everything, lambda control: control.is_required and control.kind != "checkbox"),
     Hostile("empty", lambda control: "", _everything, lambda control: control.is_required and not _is_checkbox(control)),
     MEGABYTES,
+    Hostile("too long", lambda control: "x" * 50_000, lambda control: not _is_words(control), lambda control: not _is_checkbox(control)),
     Hostile("one too many", lambda control: "x" * ((control.longest or 0) + 1), lambda control: bool(control.longest)),
     Hostile("NUL", lambda control: "a\x00b", _everything, lambda control: not _is_checkbox(control)),
     Hostile("control characters", lambda control: "a\x1b[31mb\x07", _everything, lambda control: not _is_checkbox(control)),
-    Hostile("turned writing", lambda control: "a\u202egpj.exe\u2066", _everything, lambda control: not (_is_words(control) or _is_checkbox(control))),
-    Hostile("no UTF-8", lambda control: b"a\xed\xa0\x80b\xff", _everything, lambda control: not (_is_words(control) or _is_checkbox(control))),
+    Hostile(
+        "turned writing",
+        lambda control: "a\u202egpj.exe\u2066",
+        _everything,
+        lambda control: not (_is_words(control) or _is_checkbox(control)),
+    ),
+    Hostile(
+        "no UTF-8", lambda control: b"a\xed\xa0\x80b\xff", _everything, lambda control: not (_is_words(control) or _is_checkbox(control))
+    ),
     Hostile("unknown", lambda control: UNKNOWN, lambda control: control.is_choice),
     Hostile("no number", lambda control: "ten", lambda control: control.kind in NUMBERS),
     Hostile("a long number", lambda control: "9" * 40, lambda control: control.kind in NUMBERS),
@@ -90,7 +99,7 @@ KINDS = (
 
 def polite(control: Control) -> str:
     """The value the page shows, or one that people would write."""
-    if control.value or control.name not in POLITE and not control.is_choice:
+    if control.value or (control.name not in POLITE and not control.is_choice):
         return control.value
     offered = [option for option in control.options if option]
     return offered[0] if control.is_choice and offered else POLITE.get(control.name, "")

@@ -31,6 +31,10 @@ class PageForm:
     controls: dict[str, Control] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
+    def is_like(self, other: "PageForm") -> bool:
+        """Whether the other one asks for the same things."""
+        return self.method == other.method and self.controls.keys() == other.controls.keys()
+
     @property
     def values(self) -> dict[str, list[str]]:
         """What a browser sends when nobody touches anything and the first button is pressed."""

@@ -1,0 +1,292 @@
+"""The answer of the gate's statement as frozen facts. A key that is not there is an exception, and an exception is a no."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from apps.approvals.policy_body import read_policy
+from apps.approvals.proof import Claim, proved_statement, stated
+from apps.approvals.rules import PersonFacts, PolicyFacts, QuorumFacts, SignOffFacts
+from apps.changes.content import Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
+from apps.gate.rules import (
+    AskerFacts,
+    AskerKind,
+    CalendarFacts,
+    ClosedFacts,
+    Detail,
+    EnvironmentFacts,
+    Facts,
+    HoldFacts,
+    LegFacts,
+    Question,
+    ReservationFacts,
+    RungFacts,
+    ServiceFacts,
+    SlotFacts,
+    TargetFacts,
+)
+from apps.gate.statement import LEGS, PEOPLE
+
+Body = Mapping[str, Any]
+NOTED_EVERY = timedelta(hours=1)
+REMEMBERED = 2048  # revisions and policy versions; none of them ever changes
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The facts for the judge, and what the endpoint needs beside them."""
+
+    facts: Facts
+    installation: UUID
+    is_key_listed: bool
+    is_use_noted: bool
+    asked_before: Body | None
+
+
+def read_facts(body: Body, question: Question) -> Gathered:
+    """Turn the statement's JSON into facts."""
+    service, environment = _service(body["service"]), _environment(body["environment"])
+    legs = body["legs"] or []
+    facts = Facts(
+        now=_moment(body["at"]),
+        question=question,
+        asker=_asker(body, question),
+        service=service,
+        environment=environment,
+        target=_target(body["target"]),
+        legs=tuple(_leg(leg, body) for leg in legs[:LEGS]),
+        legs_cut=len(legs) > LEGS,
+        closed=tuple(ClosedFacts(one["ref"], one["change_state"], one["state"], tuple(one["identities"])) for one in body["closed"] or ()),
+        calendar=tuple(_calendar(one) for one in body["calendar"] or ()),
+        holds=tuple(HoldFacts(one["source"], one["reason"], _moment(one["placed_at"])) for one in body["holds"] or ()),
+        reservations=tuple(ReservationFacts(UUID(one["held_for"]), _moment(one["until"])) for one in body["reservations"] or ()),
+        rungs=tuple(RungFacts(one["environment"], tuple(frozenset(each) for each in one["arrivals"] or ())) for one in body["rungs"] or ()),
+        modes=body["modes"] or {},
+    )
+    used_at = _some_moment(body["token"]["used_at"]) if body["token"] else None
+    return Gathered(
+        facts=facts,
+        installation=UUID(body["installation"]),
+        is_key_listed=body["key_listed"],
+        is_use_noted=used_at is not None and facts.now - used_at < NOTED_EVERY,
+        asked_before=body["asked_before"],
+    )
+
+
+def _asker(body: Body, question: Question) -> AskerFacts:
+    now, token, personal = _moment(body["at"]), body["token"], body["personal"]
+    if question.credential is None:
+        return AskerFacts(AskerKind.SYSTEM)
+    if token is not None:
+        return AskerFacts(
+            kind=AskerKind.TOKEN,
+            pk=token["pk"],
+            id=UUID(token["id"]),
+            name=token["name"],
+            is_live=token["revoked_at"] is None and now < _moment(token["expires_at"]),
+            actions=frozenset(token["actions"]),
+            service_ids=_some(token["services"]),
+            environment_ids=_some(token["environments"]),
+            detail=Detail(token["detail"]),
+        )
+    if personal is not None:
+        person = _person(personal["person"])
+        return AskerFacts(
+            kind=AskerKind.PERSON,
+            id=person.id,
+            name=person.name,
+            is_live=person.is_active and personal["revoked_at"] is None and now < _moment(personal["expires_at"]),
+            sees_restricted=personal["is_member"] or "AUDITOR" in person.roles,
+        )
+    return AskerFacts(AskerKind.UNKNOWN, is_live=False)
+
+
+def _service(body: Body | None) -> ServiceFacts | None:
+    if body is None:
+        return None
+    return ServiceFacts(body["pk"], UUID(body["id"]), body["slug"], body["name"], body["restricted"], body["retired_at"] is not None)
+
+
+def _environment(body: Body | None) -> EnvironmentFacts | None:
+    if body is None:
+        return None
+    return EnvironmentFacts(
+        pk=body["pk"],
+        id=UUID(body["id"]),
+        slug=body["slug"],
+        name=body["name"],
+        rank=body["rank"],
+        change_required=body["required"],
+        zone=body["zone"],
+        is_retired=body["retired_at"] is not None,
+    )
+
+
+def _target(body: Body | None) -> TargetFacts | None:
+    if body is None:
+        return None
+    return TargetFacts(
+        pk=body["pk"],
+        id=UUID(body["id"]),
+        running=tuple(body["running"]),
+        running_label=body["running_label"],
+        previous=tuple(body["previous"]),
+        previous_label=body["previous_label"],
+        occupied_by=UUID(body["occupied_by"]) if body["occupied_by"] else None,
+        occupied_since=_some_moment(body["occupied_since"]),
+        locked_at=_some_moment(body["locked_at"]),
+        lock_reason=body["lock_reason"],
+        settings_digest=body["settings"] or "",
+        deploy_seconds=body["deploy_seconds"] or 0,
+        bake_seconds=body["bake_seconds"] or 0,
+        is_retired=body["retired_at"] is not None,
+    )
+
+
+def _leg(body: Body, whole: Body) -> LegFacts:
+    scope, rollback, period = _content(body["scope"], body["rollback"], body["period"])
+    digests: Mapping[str, str] = body["digests"]
+    named = _named(scope, UUID(whole["service"]["id"]), UUID(whole["environment"]["id"]))
+    bound = _digest(_bound(body, number=body["revision"], author=body["author"]), tuple(digests.items()))
+    slot = body["slot"]
+    return LegFacts(
+        pk=body["pk"],
+        id=UUID(body["id"]),
+        change_id=UUID(body["change"]),
+        ref=body["ref"],
+        change_state=body["change_state"],
+        state=body["state"],
+        failures=body["failures"],
+        revision=body["revision"],
+        revision_digest=body["digest"],
+        is_intact=digests == body["stored"] and bound == body["digest"],
+        identities=named.identities if named else (),
+        label=named.label if named else "",
+        period=period,
+        rollback=rollback,
+        slot=SlotFacts(_moment(slot["starts_at"]), _moment(slot["ends_at"])) if slot else None,
+        quorum=_quorum(body, whole),
+    )
+
+
+def _quorum(body: Body, whole: Body) -> QuorumFacts:
+    service, environment, target = whole["service"], whole["environment"], whole["target"]
+    policy, installation = body["policy"], UUID(whole["installation"])
+    people = (policy["people"] if policy else None) or ()
+    return QuorumFacts(
+        leg_id=UUID(body["id"]),
+        target_id=UUID(target["id"]),
+        service_id=UUID(service["id"]),
+        service=service["name"],
+        environment=environment["name"],
+        required=environment["required"],
+        policy=_policy(policy["body"], UUID(policy["id"]), policy["name"], policy["number"], policy["digest"]) if policy else None,
+        digests=body["digests"],
+        sign_offs=tuple(_sign_off(one, leg=body, installation=installation) for one in body["sign_offs"] or ()),
+        hands={hand: frozenset({UUID(body["hands"][hand])}) for hand in ("requester", "last_editor")},
+        # A group too large to be read whole is read as empty, and an empty group never agrees.
+        people=tuple(_person(one) for one in people) if len(people) <= PEOPLE else (),
+        settings={target["id"]: target["settings"]} if target["settings"] else {},
+        leg_state=body["state"],
+    )
+
+
+def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
+    person, bound = _person(body["person"]), _bound(leg, number=body["revision"], author=body["author"])
+    claim = Claim(
+        statement=b64decode(body["statement"]),
+        statement_hash=body["statement_hash"],
+        signature=b64decode(body["signature"]),
+        key_id=body["key_id"],
+        alg=body["alg"],
+        installation=installation,
+        change_id=bound.change_id,
+        revision=bound.number,
+        revision_digest=_digest(bound, tuple(body["digests"].items())),
+        person_id=person.id,
+        decision=body["decision"],
+        meaning=body["meaning"],
+        covered_parts=body["parts"],
+        given_at=_moment(body["given_at"]),
+    )
+    proved = proved_statement(claim)
+    said = proved or stated(claim.statement)
+    return SignOffFacts(
+        id=UUID(body["id"]),
+        person=person,
+        decision=claim.decision,
+        meaning=claim.meaning,
+        covered=said.covers if said else {},
+        groups=said.groups if said else frozenset(),
+        given_at=claim.given_at,
+        signature_ok=proved is not None,
+        settings=said.settings if said else {},
+        revision=claim.revision,
+    )
+
+
+def _person(body: Body) -> PersonFacts:
+    return PersonFacts(
+        id=UUID(body["id"]),
+        name=body["name"],
+        is_active=body["active"],
+        roles=frozenset(body["roles"] or ()),
+        team_ids=frozenset(UUID(team) for team in body["teams"] or ()),
+        owner_of=frozenset(body["owner_of"] or ()),
+        canonical_id=UUID(body["canonical"]),
+        stands_for=frozenset(UUID(one) for one in body["stands_for"] or ()),
+    )
+
+
+def _calendar(body: Body) -> CalendarFacts:
+    return CalendarFacts(
+        kind=body["kind"],
+        title=body["title"],
+        zone=body["zone"],
+        covers_now=body["covers"],
+        starts_at=_some_moment(body["starts_at"]),
+        ends_at=_some_moment(body["ends_at"]),
+        expanded_until=_some_moment(body["expanded_until"]),
+    )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _policy(body: str, policy_id: UUID, name: str, number: int, digest: str) -> PolicyFacts:
+    return read_policy(b64decode(body), policy_id=policy_id, name=name, number=number, digest=digest)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _content(scope: str, rollback: str, period: str) -> tuple[Scope, Rollback, Period]:
+    read = (part_from_bytes(part, b64decode(body)) for part, body in (("scope", scope), ("rollback", rollback), ("period", period)))
+    return next(read), next(read), next(read)
+
+
+def _named(scope: Scope, service: UUID, environment: UUID) -> ItemContent | None:
+    """What the signed scope names for this service here; None where it does not name the place."""
+    here = (item for item in scope.items if item.service_id == service and any(place.id == environment for place in item.environments))
+    return next(here, None)
+
+
+def _bound(leg: Body, *, number: int, author: str) -> Bound:
+    return Bound(UUID(leg["change"]), leg["kind"], UUID(leg["requester"]), number, UUID(author))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _digest(bound: Bound, digests: tuple[tuple[str, str], ...]) -> str:
+    return revision_digest(bound, part_digests=dict(digests))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _some_moment(text: str | None) -> datetime | None:
+    return None if text is None else _moment(text)
+
+
+def _some(ids: list[int] | None) -> frozenset[int] | None:
+    return None if ids is None else frozenset(ids)

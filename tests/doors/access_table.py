@@ -1,0 +1,151 @@
+"""Who comes through which door: every address of the project is classified here, and a new one fails until it is.
+
+`reads`: who gets its page; `acts`: who may send its form. The form is tried as it stands on a page where somebody may send it,
+so roles show: `author` asked for that change, `owner` answers for its service."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Door(StrEnum):
+    """Who may come in at all."""
+
+    OPEN = "nobody is asked who they are"
+    SIGNED_IN = "whoever is signed in"
+    TOKEN = "whoever sends a token"
+
+
+EVERYBODY = frozenset(
+    "chief author owner insider nobody requester approver release_manager operator auditor administrator".split()  # noqa: SIM905
+)
+NOBODY: frozenset[str] = frozenset()
+ADMINISTRATORS = frozenset({"chief", "administrator"})
+OPERATING = frozenset({"chief", "release_manager", "operator"})
+STARTING = OPERATING | {"author"}
+PLANNING = frozenset({"chief", "release_manager"})
+CHIEF, AUTHOR = frozenset({"chief"}), frozenset({"author"})
+AUDITORS = frozenset({"chief", "auditor"})
+
+
+@dataclass(frozen=True)
+class Access:
+    """One address."""
+
+    door: Door = Door.SIGNED_IN
+    reads: frozenset[str] = EVERYBODY
+    acts: frozenset[str] = NOBODY
+
+
+def act(acts: frozenset[str]) -> Access:
+    """An address that only takes a form."""
+    return Access(reads=NOBODY, acts=acts)
+
+
+PAGE, PAGE_AND_ACT = Access(), Access(acts=EVERYBODY)
+OPEN = Access(Door.OPEN)
+TOKEN = Access(Door.TOKEN, reads=NOBODY)
+TABLE = {
+    # sign-in
+    "account_login": OPEN,
+    "account_logout": OPEN,
+    "account_inactive": OPEN,
+    "account_signup": OPEN,
+    "account_change_password": PAGE_AND_ACT,
+    "account_set_password": act(NOBODY),  # leads on: everybody has one
+    "account_reset_password": OPEN,
+    "account_reset_password_done": OPEN,
+    "account_reset_password_from_key": OPEN,
+    "account_reset_password_from_key_done": OPEN,
+    # people
+    "accounts:people": PAGE,
+    "accounts:join": Access(acts=ADMINISTRATORS),
+    "accounts:profile": PAGE_AND_ACT,
+    "accounts:tokens": act(EVERYBODY),
+    "accounts:token_revocation": act(CHIEF),  # one's own alone
+    "accounts:teams": Access(acts=ADMINISTRATORS),
+    "accounts:team": PAGE,
+    "accounts:team_name": act(ADMINISTRATORS),
+    "accounts:team_retirement": act(ADMINISTRATORS),
+    "accounts:members": act(ADMINISTRATORS),
+    "accounts:member_end": act(ADMINISTRATORS),
+    "accounts:person": PAGE,
+    "accounts:deactivation": act(ADMINISTRATORS),
+    "accounts:reactivation": act(ADMINISTRATORS),
+    "accounts:invitation": act(ADMINISTRATORS),
+    "accounts:merger": act(ADMINISTRATORS),
+    "accounts:identities": act(ADMINISTRATORS),
+    "accounts:identity_removal": act(ADMINISTRATORS),
+    "accounts:roles": act(ADMINISTRATORS),
+    "accounts:role_revocation": act(ADMINISTRATORS),
+    # catalogue
+    "catalog:services": PAGE,
+    "catalog:new_service": Access(acts=ADMINISTRATORS),
+    "catalog:service": PAGE,
+    "catalog:service_change": Access(acts=ADMINISTRATORS),
+    "catalog:service_retirement": act(ADMINISTRATORS),
+    "catalog:owners": act(ADMINISTRATORS),
+    "catalog:business_owner_end": act(ADMINISTRATORS),
+    "catalog:technical_owner_end": act(ADMINISTRATORS),
+    "catalog:targets": act(ADMINISTRATORS),
+    "catalog:target": PAGE,
+    "catalog:target_settings": act(ADMINISTRATORS),
+    "catalog:target_lock": act(OPERATING),
+    "catalog:target_unlocking": act(OPERATING),
+    "catalog:adoption": act(OPERATING),
+    "catalog:environments": PAGE,
+    "catalog:new_environment": Access(acts=ADMINISTRATORS),
+    "catalog:environment": Access(acts=ADMINISTRATORS),
+    "catalog:environment_retirement": act(ADMINISTRATORS),
+    # calendar
+    "schedule:walls": PAGE,
+    "schedule:new_freeze": Access(acts=PLANNING),
+    "schedule:freeze_lifting": act(PLANNING),
+    "schedule:new_window": Access(acts=PLANNING),
+    "schedule:window_lifting": act(PLANNING),
+    "schedule:new_hold": Access(acts=OPERATING),
+    "schedule:hold_lifting": Access(acts=OPERATING),
+    # deployments
+    "deployments:deployments": PAGE,
+    "deployments:deployment": PAGE,
+    "deployments:log": PAGE,
+    "deployments:order": act(STARTING),
+    "deployments:stop": act(STARTING),
+    "deployments:roll_back": act(STARTING),
+    "deployments:settle": act(OPERATING),
+    # incidents: whoever sees something may say so
+    "incidents:incidents": PAGE,
+    "incidents:new": PAGE_AND_ACT,
+    "incidents:incident": PAGE,
+    "incidents:note": act(EVERYBODY),
+    "incidents:correction": Access(acts=OPERATING),
+    "incidents:recover": act(OPERATING),
+    "incidents:resolve": act(OPERATING),
+    # changes
+    "home:home": OPEN,
+    "home:first_run": OPEN,
+    "home:changes": PAGE,
+    "home:new_change": Access(acts=frozenset({"chief", "author", "requester"})),
+    "home:change": PAGE,
+    "home:edit_change": Access(acts=frozenset({"chief", "author", "requester"})),
+    "home:submission": act(AUTHOR),
+    "home:sign_off": Access(acts=CHIEF),
+    "home:sign_off_withdrawal": act(CHIEF),
+    "home:return": act(PLANNING | {"owner"}),
+    "home:withdrawal": act(PLANNING | {"author"}),
+    "home:completion": act(STARTING),
+    "home:closure": act(PLANNING | {"author"}),
+    "home:comments": act(EVERYBODY),
+    "home:slot": act(PLANNING | {"author"}),
+    "home:matrix": PAGE,
+    "home:audit": Access(reads=AUDITORS),
+    "home:audit_export": Access(reads=AUDITORS),
+    "home:livez": OPEN,
+    "home:readyz": OPEN,
+    # machines
+    "api:changes": TOKEN,
+    "api:change": TOKEN,
+    "api:revisions": TOKEN,
+    "api:submission": TOKEN,
+    "gate:evaluations": TOKEN,
+    "gate:evaluation": TOKEN,
+}

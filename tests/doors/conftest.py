@@ -1,0 +1,34 @@
+"""One town for all tests of the package, and one walk through it: what is sent to it is undone each time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doors.crawl import client_of, plain_addresses
+from tests.doors.desk import Desk
+from tests.doors.town import OUTSIDER, PEOPLE, Town, fingerprint, standing_town
+
+
+@pytest.fixture(scope="package")
+def town(django_db_setup: None, django_db_blocker) -> Iterator[Town]:
+    """Everything there is, in a transaction that is rolled back after the last test of the package."""
+    with django_db_blocker.unblock(), standing_town() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
+def desk(town: Town) -> Desk:
+    cookies = {name: client_of(town.people.get(name)).cookies.output(header="") for name in (*PEOPLE, OUTSIDER, "stranger")}
+    made = Desk(cookies, fingerprint())
+    made.take("author", [*town.changes, *(f"{address}edit/" for address in town.changes)], most=0)
+    made.take("chief", [*plain_addresses(), *town.seen], most=2)
+    made.take("stranger", plain_addresses(), most=0)
+    assert not made.changed(), "reading pages changes something"
+    return made
+
+
+@pytest.fixture(autouse=True)
+def everything_undone(desk: Desk) -> Iterator[None]:
+    """Whatever a test sends, the next one finds the town as it was."""
+    yield
+    assert not desk.changed()

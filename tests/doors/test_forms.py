@@ -1,0 +1,59 @@
+"""Every field of every form is sent what nobody should send: it is refused on that field, nothing changes, and nothing breaks.
+
+The forms are read from the pages, so a new form or field is covered by being shown."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doors.crawl import Found
+from tests.doors.desk import Desk
+from tests.doors.pages import Control
+from tests.doors.routes import ROUTES
+from tests.doors.values import KINDS, MEGABYTES, Hostile, worth_trying
+
+PAGES = sorted(name for name, route in ROUTES.items() if not route.is_api)
+# Refused, and yet not on the field.
+SAID_ELSEWHERE = {
+    ("account_login", "login"): "which of the two is wrong is told to nobody",
+    ("account_login", "password"): "which of the two is wrong is told to nobody",
+    ("account_change_password", "password1"): "the field below says that the two differ",
+}
+AT_ONCE = 2  # megabytes that fit into one request
+
+
+def complaints(desk: Desk, found: Found, kind: Hostile) -> Iterator[str]:
+    """Send one kind of value in every field at once; fields that were refused are then sent politely until none is left."""
+    controls = [control for control in worth_trying(found.form.controls) if kind.fits(control)]
+    most = AT_ONCE if kind is MEGABYTES else len(controls) or 1
+    for at in range(0, len(controls), most):
+        yield from _complaints(desk, found, kind, controls[at : at + most])
+
+
+def _complaints(desk: Desk, found: Found, kind: Hostile, controls: list[Control]) -> Iterator[str]:
+    while controls:
+        sent = desk.send(found, {control.name: kind.value(control) for control in controls})
+        where = f"{kind.name} in {', '.join(control.name for control in controls)} ({found.who} at {found.address})"
+        if sent.answer.status_code >= 500:
+            yield f"{where}: {sent.answer.status_code} {getattr(sent.answer, 'exc_info', '')}"
+        if sent.left_traces:
+            yield f"{where}: refused with {sent.answer.status_code}, and yet changed {sorted(sent.left_traces)}"
+        named = [control for control in controls if sent.names(control)]
+        if not named:
+            never = [one.name for one in controls if kind.is_never_taken(one) and (found.route, one.name) not in SAID_ELSEWHERE]
+            if never or (not sent.is_refused and any(kind.is_never_taken(one) for one in controls)):
+                yield f"{where}: {sent.answer.status_code} says nothing about {never}; it says {str(sent.errors)[:300]}"
+            return
+        controls = [control for control in controls if control not in named]
+
+
+@pytest.mark.parametrize("route", PAGES)
+def test_form_takes_what_people_write_and_refuses_hostile_values_on_their_fields(desk: Desk, route: str) -> None:
+    wrong = []
+    for found in desk.taken(route):
+        sent = desk.send(found)
+        if sent.is_refused:
+            wrong.append(f"{found.address} refuses what people write: {sent.answer.status_code} {sent.errors}")
+        wrong += [said for kind in KINDS for said in complaints(desk, found, kind)]
+
+    assert not wrong, "\n".join(wrong)

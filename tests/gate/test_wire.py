@@ -1,0 +1,68 @@
+"""What goes over the wire: every kind of value comes back as it went."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from apps.gate import wire
+from apps.gate.wire import OIDS, Statement, read, write
+
+ODD = ["", "a", 'a"b', "a\\b", "a,b", "{a}", "NULL", " a ", "ü🦭", "a\nb"]
+VALUES = {
+    "bytea": b"\x00\xff\\'", "text": "ü\\\"'{}", "text[]": ODD, "timestamptz": datetime(2026, 11, 20, 14, 20, 6, 123456, tzinfo=UTC),
+    "bigint": -(2**62), "uuid": UUID(int=7), "uuid[]": [UUID(int=7), None], "bytea[]": [b"", b"\x00\\\"", b"{}"], "boolean": True, "smallint": 7,
+    "timestamptz[]": [datetime(2026, 11, 20, tzinfo=UTC)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(OIDS))
+def test_every_value_arrives_as_it_is(own_gate, kind):
+    statement = Statement(f"echo_{kind}", "select $1 = $2::text::" + kind, (kind, "text"))
+    value = VALUES[kind]
+    written = psycopg.ClientCursor(wire._own_connection()).mogrify("select (%s)::" + kind + "::text", [value])
+    ((said,),) = wire._own_connection().execute(written).fetchall()
+
+    assert read(statement, (value, said)) == [[b"t"]]
+
+
+@pytest.mark.parametrize("kind", sorted(OIDS))
+def test_nothing_is_null(own_gate, kind):
+    assert read(Statement(f"null_{kind}", "select $1 is null", (kind,)), (None,)) == [[b"t"]]
+
+
+def test_value_of_another_kind_is_a_mistake(own_gate):
+    with pytest.raises(TypeError):
+        read(Statement("float", "select $1::text", ("text",)), (1.5,))
+
+
+def test_error_of_the_database_is_raised_and_the_connection_goes_on(own_gate):
+    fails = Statement("fails", "select 1 / $1::bigint", ("bigint",))
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        read(fails, (0,))
+    assert read(fails, (1,)) == [[b"1"]]
+
+
+def test_lost_connection_is_not_made_again_for_writing(own_gate):
+    one = Statement("one", "select $1::bigint", ("bigint",))
+    write(one, (1,))
+    with own_gate.connect(own_gate.superuser_url) as admin:
+        admin.execute("select pg_terminate_backend(%s)", [wire._own_connection().info.backend_pid])
+
+    with pytest.raises(psycopg.Error):
+        write(one, (1,))
+    assert write(one, (1,)) == [[b"1"]]
+
+
+def test_a_forked_process_makes_its_own_connection(own_gate, monkeypatch):
+    first = wire._own_connection()
+    monkeypatch.setattr(wire.os, "getpid", lambda: -1)
+    second = wire._own_connection()
+    monkeypatch.undo()
+
+    assert second is not first
+    assert first.execute("select 1").fetchone() == (1,)
+    first.close()
+    second.close()
