@@ -3,6 +3,7 @@
 Settings only: nothing here knows Django."""
 
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
@@ -46,6 +47,14 @@ def env_int(name: str, default: int) -> int:
 def env_list(name: str, default: str = "") -> list[str]:
     """Return the comma-separated words, without blanks."""
     return [word.strip() for word in env_str(name, default).split(",") if word.strip()]
+
+
+def env_key_ids(name: str) -> frozenset[str]:
+    """Return the ids of signing keys; one that is mistyped would silently accept nothing."""
+    ids = frozenset(env_list(name))
+    for wrong in sorted(key_id for key_id in ids if not re.fullmatch(r"ed25519-[0-9a-f]{32}", key_id)):
+        raise BadSetting(f"{name} names {wrong!r}. Write ids as the audit stream lists them: ed25519- and 32 hex digits.")
+    return ids
 
 
 def kept_secret(name: str, path: Path) -> str:

@@ -76,9 +76,12 @@ class Workflow(RuleBasedStateMachine):
         make_policy(self.environment, *rules_of(1))
         self.change = make_change(State.DRAFT, targets=(target,), requester=self.people["requester"])
         self.first = content_of(newest(self.change))
-        self.model = Model(groups=GROUPS, editors=frozenset({"bea"}), requester="requester")
+        self.model = self.begin_model(groups=GROUPS, editors=frozenset({"bea"}), requester="requester")
         if submits:
             self.submit("requester")
+
+    def begin_model(self, **more):
+        return Model(**more)
 
     def teardown(self):
         if hasattr(self, "savepoint"):

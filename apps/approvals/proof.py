@@ -120,7 +120,7 @@ def _proved(statement: bytes, signature: bytes, public: bytes) -> Statement | No
 
 
 def _public_key(of: str) -> bytes | None:
-    """A listed key; one whose id is not its own hash was put in by hand."""
+    """A trusted key; one whose id is not its own hash was put in by hand."""
     if of not in _keys:
         public = public_key(of)
         if public is None or key_id(public) != of:

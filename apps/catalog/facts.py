@@ -38,7 +38,7 @@ class _Held:
         self._teams: defaultdict[int, set[UUID]] = defaultdict(set)
         self._owner_of: defaultdict[int, set[str]] = defaultdict(set)
         self._self_granted: dict[int, datetime] = {}
-        self._stands_for: defaultdict[int, set[UUID]] = defaultdict(set)
+        self._stands_for: defaultdict[int | None, set[UUID]] = defaultdict(set)
         self._people = people
         where = Q(team__isnull=True) | Q(team=service.team_id) if service else Q(team__isnull=True)
         for grant in RoleGrant.objects.filter(where, person__in=people, revoked_at__isnull=True):

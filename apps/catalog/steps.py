@@ -196,6 +196,8 @@ def _run(target: Target, version: Version, at: datetime) -> None:
     if target.running_identities != [*version.identities]:
         if not _was_left(target):
             target.previous_label, target.previous_identities = target.running_label, target.running_identities
+        elif target.previous_identities == [*version.identities]:
+            _go_past(target, version)
         target.running_since = at
     target.running_label, target.running_identities = version.label, [*version.identities]
     _save_versions(target)
@@ -208,17 +210,18 @@ def _was_left(target: Target) -> bool:
 
 
 def _run_again(target: Target, version: Version, at: datetime) -> None:
-    left = target.running_identities
-    if left != [*version.identities]:
-        # What was left is no way back, or the next rollback would return to the bad version.
-        known = (
-            Arrival.objects.filter(target=target, outcome__in=KNOWN_GOOD).exclude(identities=left).exclude(identities=[*version.identities])
-        )
-        before = known.order_by("-at", "-pk").first()
-        target.previous_label, target.previous_identities = (before.label, before.identities) if before else ("", [])
+    if target.running_identities != [*version.identities]:
+        _go_past(target, version)
         target.running_since = at
     target.running_label, target.running_identities = version.label, [*version.identities]
     _save_versions(target)
+
+
+def _go_past(target: Target, version: Version) -> None:
+    """What was left is no way back, or the next rollback would return to the bad version: the one known good before it is."""
+    known = Arrival.objects.filter(target=target, outcome__in=KNOWN_GOOD).exclude(identities=target.running_identities)
+    before = known.exclude(identities=[*version.identities]).order_by("-at", "-pk").first()
+    target.previous_label, target.previous_identities = (before.label, before.identities) if before else ("", [])
 
 
 def _save_versions(target: Target) -> None:

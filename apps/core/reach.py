@@ -2,15 +2,17 @@
 
 A strict content policy forbids style attributes, so positions are classes `.from-N .to-N`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 COLUMNS = 72
+# How many columns the words of a piece take on a phone; the way back says when it begins and when it ends.
+WIDTHS = {"run": 12, "bake": 12, "back": 19, "freeze": 12}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One piece of a line, from one column to another."""
+    """One piece of a line, from one column to another; its words stand where they cover no others."""
 
     kind: str
     word: str
@@ -18,6 +20,7 @@ class Span:
     end: int
     starts_at: datetime
     ends_at: datetime
+    words_at: int = 0
 
 
 def column(moment: datetime, *, start: datetime, end: datetime, columns: int = COLUMNS) -> int:
@@ -48,4 +51,17 @@ def reach_spans(
     for kind, word, begins, ends in pieces:
         first = column(begins, start=starts_at, end=end)
         spans.append(Span(kind, word, first, max(first + 1, column(ends, start=starts_at, end=end)), begins, ends))
-    return spans
+    return [replace(span, words_at=at) for span, at in zip(spans, words_of(spans), strict=True)]
+
+
+def words_of(spans: list[Span]) -> list[int]:
+    """Return the column of each piece's words: at its beginning, moved aside where pieces are shorter than their words."""
+    free, places = 0, []
+    for span in spans:
+        places.append(max(span.start, free))
+        free = places[-1] + WIDTHS[span.kind]
+    limit = COLUMNS
+    for number, span in reversed([*enumerate(spans)]):
+        places[number] = min(places[number], limit - WIDTHS[span.kind])
+        limit = places[number]
+    return places

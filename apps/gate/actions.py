@@ -15,7 +15,7 @@ from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.catalog.models import Environment, Service
 from apps.core.actors import Actor, ActorKind
-from apps.core.locks import database_now
+from apps.core.locks import database_now, take_calendar_guard
 from apps.core.refusals import BadContent, Refused
 from apps.core.texts import read_line
 from apps.core.verbs import verb
@@ -94,6 +94,7 @@ def set_rule_mode(
     *, environment_id: int, rule: str, mode: Mode, by: Actor, reason: str = "", now: datetime | None = None
 ) -> RuleMode | None:
     """Say how a rule is applied in an environment; None where it is applied so already."""
+    take_calendar_guard()
     environment, now = Environment.objects.lock(environment_id, now)
     _let_administrator(by)
     if refusal := why_not_mode(rule):

@@ -9,9 +9,10 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.core.references import Reference, reference
-from apps.gate.rules import VERSION, Action, Answer, Detail, Facts, Finding, LegFacts, Question, Run, Verdict
+from apps.gate.rules import FIRST, VERSION, Action, Answer, Detail, Facts, Finding, LegFacts, Question, Run, Verdict
 
 SCHEMA = 1
+OPENING = frozenset(rule.name for rule in FIRST)
 
 
 def question_bytes(question: Question) -> bytes:
@@ -65,14 +66,16 @@ def bound(facts: Facts, verdict: Verdict) -> dict[str, Any]:
     leg, policy = judged_leg(facts, verdict), None
     if leg is not None:
         policy = leg.quorum.policy
+    # Who may not ask is not told whether there is such a service, nor what it is called today.
+    named = not OPENING.intersection(finding.rule for finding in verdict.findings)
     return {
-        "service": facts.service.slug if facts.service else None,
-        "environment": facts.environment.slug if facts.environment else None,
+        "service": facts.service.slug if facts.service and named else None,
+        "environment": facts.environment.slug if facts.environment and named else None,
         "identities": list(leg.identities if leg else facts.question.identities),
         "change": leg.ref if leg else None,
         "revision": leg.revision if leg else None,
         "revision_digest": leg.revision_digest if leg else None,
-        "settings_digest": facts.target.settings_digest or None if facts.target else None,
+        "settings_digest": facts.target.settings_digest or None if facts.target and named else None,
         "policy_digest": policy.digest if policy else None,
     }
 

@@ -77,7 +77,7 @@ def _leg(*, everyone: bool) -> str:
     'stored', json_build_object('scope', r.scope_digest, 'plan', r.plan_digest, 'rollback', r.rollback_digest,
                                 'period', r.period_digest, 'story', r.story_digest),
     'slot', (select json_build_object('starts_at', w.starts_at, 'ends_at', w.ends_at) from schedule_slot w where w.leg_id = g.id),
-    'policy', (select json_build_object('id', y.public_id, 'name', y.name, 'number', v.number, 'digest', v.digest,
+    'policy', (select json_build_object('id', y.public_id, 'name', y.name, 'number', v.number, 'digest', encode(sha256(v.body), 'hex'),
                                         'body', encode(v.body, 'base64'), 'people', {EVERYONE if everyone else "null"})
                from ({POLICY}) y join approvals_policyversion v on v.id = y.version_id),
     'sign_offs', {SIGN_OFF})"""
@@ -123,7 +123,7 @@ ASKED = """with q as materialized (
     e.change_required, e.time_zone, e.retired_at as environment_retired_at,
     g.id as target_id, g.public_id as target_public_id, g.running_identities, g.running_label, g.previous_identities, g.previous_label,
     g.occupied_by, g.occupied_since, g.locked_at, g.lock_reason, g.retired_at as target_retired_at,
-    c.digest as settings_digest, convert_from(c.body, 'UTF8')::json as settings,
+    encode(sha256(c.body), 'hex') as settings_digest, convert_from(c.body, 'UTF8')::json as settings,
     array[0, 1000000000 + e.id, 2000000000 + s.tier, 3000000000 + s.team_id, 4000000000 + s.id, 5000000000 + g.id]::bigint[] as scopes
   from (values (1)) as one(x)
   left join gate_gatetoken k on k.hash = $1

@@ -36,7 +36,7 @@ GOVERN = (
     Place("People", "users", "accounts:people"),
     Place("Audit stream", "receipt", "home:audit"),
 )
-DOCK = (MAIN[0], MAIN[1], Place("New", "circle-plus", "home:new_change"), MAIN[2])
+DOCK = (MAIN[0], MAIN[1], Place("New", "circle-plus", "home:new_change"), Place("Freezes", "snowflake", "schedule:walls"))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

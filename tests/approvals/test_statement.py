@@ -21,7 +21,9 @@ STATEMENT = Statement(
     covers={"scope": "41" * 32, "plan": "b0" * 32, "rollback": "f2" * 32, "period": "9d" * 32},
     rules=(
         StatedRule("0198aaaa-0000-7000-8000-000000000003", "owner", TARGET, "owner:ANY:0198aaaa-0000-7000-8000-000000000004", "APPROVAL"),
-        StatedRule("0198aaaa-0000-7000-8000-000000000003", "business", TARGET, "owner:BUSINESS:0198aaaa-0000-7000-8000-000000000004", "APPROVAL"),
+        StatedRule(
+            "0198aaaa-0000-7000-8000-000000000003", "business", TARGET, "owner:BUSINESS:0198aaaa-0000-7000-8000-000000000004", "APPROVAL"
+        ),
     ),
     policies={"0198aaaa-0000-7000-8000-000000000003": "6f" * 32},
     settings={TARGET: "77" * 32},

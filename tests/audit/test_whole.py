@@ -4,6 +4,7 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
+from apps.approvals.actions import withdraw_sign_off
 from apps.approvals.facts import review_facts
 from apps.approvals.models import SignOff
 from apps.approvals.proof import forget
@@ -55,6 +56,22 @@ def test_sign_off_that_somebody_slipped_into_the_table_is_found(own_database, ap
 
     with export_file() as file, pytest.raises(DoesNotHold, match="no entry tells of a statement"):
         verify(file)
+
+
+def test_sign_off_that_was_taken_back_verifies_and_never_stands_again(own_database):
+    change = make_change(State.IN_REVIEW)
+    agree(change)
+    last = SignOff.objects.filter(withdrawn_at__isnull=True).select_related("person").first()
+    withdraw_sign_off(sign_off_id=last.pk, by=last.person.actor, reason="It was too early.")
+
+    call_command("verify_audit")
+
+    assert SignOff.objects.get(pk=last.pk).withdrawn_at
+    with psycopg.connect(own_database.superuser_url) as connection:
+        connection.execute("alter table approvals_signoff disable trigger all")
+        connection.execute("update approvals_signoff set withdrawn_at = null, withdrawn_by = '' where id = %s", [last.pk])
+    with pytest.raises(CommandError, match="the withdrawal is None here"):
+        call_command("verify_audit")
 
 
 @pytest.fixture

@@ -174,3 +174,14 @@ def test_the_way_back_is_kept_on_the_target(now):
 
     target.refresh_from_db()
     assert target.rollback_ready_at == now
+
+
+def test_a_version_that_was_left_runs_and_is_never_the_way_back(now):
+    target = make_target()
+    arrive(target, V1, Outcome.SUCCEEDED, now)
+
+    arrive(target, V2, Outcome.LEFT, now)
+    assert runs(target) == (V2, V1)
+    arrive(target, V1, Outcome.SUCCEEDED, now)
+
+    assert runs(target) == (V1, None)

@@ -18,7 +18,7 @@ from apps.core.badges import BADGES, badge_for
 from apps.core.moments import clock_words, distance_words, exact_words, full_words, near_words, span_words
 from apps.core.parts import part_marks
 from apps.core.prose import mark_hidden, render_markdown
-from apps.core.reach import column, reach_spans
+from apps.core.reach import COLUMNS, WIDTHS, column, reach_spans
 from apps.core.templatetags.face import duration, face_number, initials, moment_text, short_id
 
 ACCOUNT = Path(__file__).resolve().parents[2] / "templates" / "account"
@@ -360,6 +360,20 @@ def test_a_reach_has_no_gap_and_shows_a_freeze_only_when_it_is_near():
     assert all(0 <= span.start < span.end <= 73 for span in spans)
     assert [span.kind for span in far] == ["run", "bake", "back"]
     assert [span.kind for span in reach_spans(NOW, deploy=timedelta(0), bake=timedelta(0), way_back=timedelta(0))] == []
+
+
+@pytest.mark.parametrize("minutes", [(2, 30, 2), (60, 0, 1), (1, 1, 600), (600, 1, 1), (30, 30, 30)])
+@pytest.mark.parametrize("freeze", [None, 1.02, 2.5])
+def test_words_of_a_reach_cover_no_others(minutes, freeze):
+    deploy, bake, way_back = (timedelta(minutes=length) for length in minutes)
+    freeze_at = NOW + freeze * (deploy + bake + way_back) if freeze else None
+
+    spans = reach_spans(NOW, deploy=deploy, bake=bake, way_back=way_back, freeze_at=freeze_at)
+
+    edges = [*(span.words_at for span in spans), COLUMNS]
+    assert edges[0] >= 0
+    for span, following in zip(spans, edges[1:], strict=True):
+        assert span.words_at + WIDTHS[span.kind] <= following
 
 
 @pytest.mark.usefixtures("in_berlin")

@@ -9,6 +9,8 @@ from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
 from apps.catalog.actions import write_target_settings
 from apps.catalog.models import Arrival, ChangeRequired
+from apps.catalog.settings_body import settings_bytes
+from apps.catalog.steps import add_settings
 from apps.core.actors import system
 from apps.core.refusals import BadContent, Refused
 from apps.deployments.actions import abort_deployment, order_deployment, roll_back_deployment, settle_deployment
@@ -16,7 +18,7 @@ from apps.deployments.drivers.base import Phase, Progress
 from apps.deployments.facts import is_bad
 from apps.deployments.lease import LeaseLost, claim
 from apps.deployments.models import Deployment
-from apps.deployments.refusals import abort_refusal, order_refusal, roll_back_refusal, settle_refusal
+from apps.deployments.refusals import abort_refusal, look_at, order_refusal, roll_back_refusal, settle_refusal
 from apps.deployments.rules.orders import Truth
 from apps.deployments.rules.verdicts import Sample
 from apps.deployments.runner import run_step
@@ -24,6 +26,7 @@ from apps.deployments.runner.driving import note_progress
 from apps.deployments.states import State
 from apps.schedule.actions import declare_freeze, lift_hold, place_hold
 from apps.schedule.models import Hold
+from tests.conftest import NOW
 from tests.factories.accounts import give_team_role, make_person
 from tests.factories.catalog import COMMIT, EnvironmentFactory, make_target
 from tests.factories.changes import FIX_FORWARD, OTHER_COMMIT
@@ -89,6 +92,28 @@ def test_settings_that_cannot_be_carried_out_are_named(fake):
 
     assert refusal is not None
     assert str(refusal).startswith("There is no such thing.")
+
+
+def test_the_driver_looks_at_the_disk_before_anything_is_locked(fake, monkeypatch):
+    leg, by, seen = make_leg(), operator(), []
+    monkeypatch.setattr(fake, "why_not", lambda *given: seen.append("look") or "")
+    monkeypatch.setattr("apps.deployments.actions.share_calendar_guard", lambda: seen.append("lock"))
+
+    order_deployment(leg.pk, by=by)
+
+    assert seen == ["look", "lock"]
+
+
+def test_settings_that_came_after_the_look_are_looked_at_again(fake):
+    leg = make_leg()
+    look = look_at(leg)
+    leg.target.settings = add_settings(leg.target, settings_bytes(fake_settings(deploy_seconds=9)), by=system("test"), at=NOW)
+    fake.fault = "There is no such thing."
+
+    refusal = order_refusal(leg, by=operator(), look=look)
+
+    assert refusal is not None
+    assert refusal.code == "settings_unusable"
 
 
 def test_settings_with_an_unknown_driver_are_refused(fake):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
@@ -137,6 +137,31 @@ def test_an_expired_lease_is_unknown_and_says_who_fell_silent(fake):
     assert order.attempts.get(number=1).ended_as == "LOST"
     assert Event.DEPLOYMENT_LOST in [entry.event for entry in entries_about(order.reference, limit=5)]
     assert not note_lost(order.pk)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        lambda rows: rows.update(holder="somebody else"),
+        lambda rows: rows.update(claimed_at=None),
+        lambda rows: rows.update(ended_at=None, ended_as=""),
+        lambda rows: rows.update(ended_as="SUCCEEDED"),
+        lambda rows: rows.delete(),
+    ],
+)
+@pytest.mark.parametrize("is_over", [True, False])
+def test_who_worked_when_is_not_rewritten(fake, rewrite, is_over):
+    order = make_deployment(State.RUNNING)
+    assert claim(order.pk, holder="worker-1")
+    if is_over:
+        expire(order)
+        note_lost(order.pk)
+
+    with pytest.raises(IntegrityError, match="is refused"), transaction.atomic():
+        rewrite(order.attempts.all())
+
+    assert order.attempts.get().holder == "worker-1"
 
 
 @pytest.mark.django_db

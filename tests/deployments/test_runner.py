@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from apps.accounts.roles import Role
+from apps.approvals import proof
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
-from apps.catalog.models import Arrival
-from apps.deployments.actions import abort_deployment
+from apps.catalog.models import Arrival, ChangeRequired, Environment
+from apps.core.signing import verifies
+from apps.deployments.actions import abort_deployment, order_deployment
 from apps.deployments.drivers.base import CannotTell, Fenced, Observation, Phase, Progress
 from apps.deployments.facts import exposure, log_text
 from apps.deployments.lease import claim
@@ -17,10 +19,12 @@ from apps.deployments.rules.stepping import RECONCILE_TRIES, Safety
 from apps.deployments.rules.verdicts import Sample
 from apps.deployments.runner import run_step
 from apps.deployments.states import State
+from apps.gate.judgement import verdict_now
 from apps.schedule.models import Hold, Reservation
 from tests.conftest import NOW
 from tests.factories.accounts import make_person
-from tests.factories.catalog import COMMIT
+from tests.factories.approvals import make_change, make_policy
+from tests.factories.catalog import COMMIT, OwnershipFactory
 from tests.factories.changes import FIX_FORWARD, OTHER_COMMIT
 from tests.factories.deployments import FAILS, FAILS_SWITCHED, WORKS, a_check, lose, make_deployment, make_order, make_site, step
 
@@ -371,3 +375,22 @@ def test_the_hard_way_out_of_a_driver_is_not_a_success(fake):
     step(order)
 
     assert len(order.failure) == 400
+
+
+def test_what_begins_is_proved_again_however_often_it_was_before(fake, monkeypatch):
+    target, asked = make_site(), []
+    Environment.objects.update(change_required=ChangeRequired.APPROVED)
+    make_policy(target.environment)
+    OwnershipFactory(service=target.service)
+    leg = make_change(targets=(target,)).legs.get()
+    order = order_deployment(leg.pk, by=make_person(Role.OPERATOR).actor)
+    monkeypatch.setattr(proof, "verifies", lambda *given: asked.append(given) or verifies(*given))
+    verdict_now(leg)
+    asked.clear()
+    verdict_now(leg)
+    assert not asked
+
+    step(order)
+
+    assert order.state == State.RUNNING
+    assert asked

@@ -8,6 +8,7 @@ from urllib.parse import quote_from_bytes
 
 from django.forms import BaseForm, BaseFormSet
 from django.test import Client
+from django.test.client import ClientHandler
 from django.utils.html import escape
 
 from apps.audit.stream import latest
@@ -65,10 +66,12 @@ class Desk:
     forms: dict[str, list[list[Found]]] = field(default_factory=dict)  # alike ones together
 
     _taken: dict[str, list[Found]] = field(default_factory=dict)
+    _handler: ClientHandler = field(default_factory=lambda: ClientHandler(enforce_csrf_checks=False))
 
     def client(self, who: str) -> Client:
         """A browser of this person, as it was before anything was sent: signing out is undone too."""
         client = Client(raise_request_exception=False)
+        client.handler = self._handler  # every new one would look through all static files again
         client.cookies.load(self.cookies[who])
         return client
 

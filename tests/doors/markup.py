@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 
 NAMED = ("button", "a", "select", "textarea", "input", "summary")
 UNSEEN = {"hidden", "submit"}
@@ -87,7 +88,7 @@ class Markup(HTMLParser):
         if [level for level, _ in levels].count(1) != 1:
             yield f"{[level for level, _ in levels].count(1)} headings of the first level"
         yield from (f"{one} has no words" for _, one in levels if not one.text.strip())
-        for (before, _), (level, one) in zip(levels, levels[1:], strict=False):
+        for (before, _), (level, one) in pairwise(levels):
             if level > before + 1:
                 yield f"{one} “{one.text.strip()[:40]}” skips a level after h{before}"
 

@@ -21,7 +21,7 @@ PAGES = sorted(name for name, route in ROUTES.items() if not route.is_api)
 ANY = ("a%00b", "%1b%5b31m", "%e2%80%aegpj.exe", "%ed%a0%80%ff", "9" * 40, "-1", "x" * 5000, "..%2f..", "CHG-0", f"CHG-{'9' * 30}")
 # What a path of this kind lets through at all; everything else ends in the URL configuration.
 PARTS = {"": ANY, "str": ANY, "int": ("9" * 40, "9" * 18, "0"), "uuid": (UNKNOWN,), "slug": ("x" * 5000, UNKNOWN, "9" * 40, "-")}
-QUESTIONS = ("", "a\x00b", "\x1b[31m\u202egpj.exe", "9" * 40, str(2**63), "-1", "x" * 5000, UNKNOWN, "%_\\")
+QUESTIONS = ("", "a\x00b", "\x1b[31m\u202egpj.exe", "9" * 40, str(2**63), "x" * 5000, UNKNOWN)
 ASKED = ("q", "view", "before", "compare", "seen", "show", "group", "about", "service", "next")  # on any page, besides what it offers
 HEADERS = {
     "HX-Request": ("true", "\xff\x00"),

@@ -225,7 +225,7 @@ def test_api_names_the_field_that_holds_a_hostile_value(
         with undone():
             if said := complaint(program.send(operation, changed(body, path, value)), path, desk, before):
                 wrong.append(f"{str(value)[:40]!r}: {said}")
-    for value in ODD:
+    for value in ODD if operation != "revise_change" else ODD[:2]:  # the same fields as a new change has, and slower
         with undone():
             answer = program.send(operation, changed(body, path, value))
             if answer.status_code >= 500 or (answer.status_code >= 400 and desk.changed() != before):

@@ -10,7 +10,7 @@ from tests.doors.crawl import Found
 from tests.doors.desk import Desk
 from tests.doors.pages import Control
 from tests.doors.routes import ROUTES
-from tests.doors.values import KINDS, MEGABYTES, Hostile, worth_trying
+from tests.doors.values import KINDS, MEGABYTES, WORDS, Hostile, worth_trying
 
 PAGES = sorted(name for name, route in ROUTES.items() if not route.is_api)
 # Refused, and yet not on the field.
@@ -25,9 +25,11 @@ AT_ONCE = 2  # megabytes that fit into one request
 def complaints(desk: Desk, found: Found, kind: Hostile) -> Iterator[str]:
     """Send one kind of value in every field at once; fields that were refused are then sent politely until none is left."""
     controls = [control for control in worth_trying(found.form.controls) if kind.fits(control)]
-    most = AT_ONCE if kind is MEGABYTES else len(controls) or 1
-    for at in range(0, len(controls), most):
-        yield from _complaints(desk, found, kind, controls[at : at + most])
+    big = [control for control in controls if control.kind in WORDS] if kind is MEGABYTES else []
+    small = [control for control in controls if control not in big]
+    yield from _complaints(desk, found, kind, [*small, *big[:AT_ONCE]])
+    for at in range(AT_ONCE, len(big), AT_ONCE):
+        yield from _complaints(desk, found, kind, big[at : at + AT_ONCE])
 
 
 def _complaints(desk: Desk, found: Found, kind: Hostile, controls: list[Control]) -> Iterator[str]:

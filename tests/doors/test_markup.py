@@ -8,16 +8,23 @@ from tests.doors.markup import Markup
 from tests.doors.routes import ROUTES
 
 PAGES = sorted(name for name, route in ROUTES.items() if not route.is_api)
+MOST = 12
+
+
+def readers(addresses: list[str]) -> dict[str, list[str]]:
+    """Who reads what: one of every kind is enough for those who only see less."""
+    return {"chief": addresses[:MOST], "author": addresses[:MOST], "outsider": addresses[:1], "stranger": addresses[:1]}
 
 
 @pytest.mark.parametrize("route", PAGES)
 def test_page_can_be_used_without_being_seen(desk: Desk, route: str) -> None:
     complaints = []
-    for address in desk.pages.get(route, []):
-        for who in ("chief", "author", "stranger"):
+    for who, addresses in readers(desk.pages.get(route, [])).items():
+        for address in addresses:
             answer = desk.client(who).get(address)
-            if answer.get("Content-Type", "").startswith("text/html") and answer.status_code != 304 and answer.content:
-                complaints += [f"{address} ({who}): {one}" for one in Markup(read(answer).decode()).complaints()]
+            body = read(answer)
+            if body and answer.get("Content-Type", "").startswith("text/html"):
+                complaints += [f"{address} ({who}): {one}" for one in Markup(body.decode()).complaints()]
 
     assert not complaints, "\n".join(dict.fromkeys(complaints))
 

@@ -70,30 +70,45 @@ def _is_checkbox(control: Control) -> bool:
     return control.kind == "checkbox" and not control.is_choice
 
 
-MEGABYTES = Hostile("a megabyte", lambda control: "x" * MEGABYTE, _is_words)
+def _is_field(control: Control) -> bool:
+    return not _is_checkbox(control)
+
+
+def _picks(control: Control) -> bool:
+    return not (_is_words(control) or _is_checkbox(control))
+
+
+def _is_exact(control: Control) -> bool:
+    return control.is_choice or control.kind in (*NUMBERS, *MOMENTS)
+
+
+def _of_no_kind(control: Control) -> str:
+    return UNKNOWN if control.is_choice else "ten" if control.kind in NUMBERS else "2026-02-31T25:61"
+
+
+def _at_the_end(control: Control) -> str:
+    return "9" * 40 if control.kind in NUMBERS else "9999-12-31T23:59"
+
+
+# Half a surrogate pair and a byte that is none of UTF-8, beside marks that turn the writing.
+TURNED = "a\u202egpj.exe\u2066".encode() + b"\xed\xa0\x80b\xff"
+MEGABYTES = Hostile("too long", lambda control: "x" * (MEGABYTE if _is_words(control) else 50_000), _everything, _is_field)
 KINDS = (
     Hostile("left out", lambda control: None, _everything, lambda control: control.is_required and control.kind != "checkbox"),
-    Hostile("empty", lambda control: "", _everything, lambda control: control.is_required and not _is_checkbox(control)),
+    Hostile("empty", lambda control: "", _everything, lambda control: control.is_required and _is_field(control)),
     MEGABYTES,
-    Hostile("too long", lambda control: "x" * 50_000, lambda control: not _is_words(control), lambda control: not _is_checkbox(control)),
     Hostile("one too many", lambda control: "x" * ((control.longest or 0) + 1), lambda control: bool(control.longest)),
-    Hostile("NUL", lambda control: "a\x00b", _everything, lambda control: not _is_checkbox(control)),
-    Hostile("control characters", lambda control: "a\x1b[31mb\x07", _everything, lambda control: not _is_checkbox(control)),
+    Hostile("NUL", lambda control: "a\x00b", _everything, _is_field),
+    Hostile("control characters", lambda control: "a\x1b[31mb\x07", _everything, _is_field),
+    Hostile("turned writing", lambda control: TURNED, _everything, _picks),
+    Hostile("unknown", _of_no_kind, _is_exact),
     Hostile(
-        "turned writing",
-        lambda control: "a\u202egpj.exe\u2066",
-        _everything,
-        lambda control: not (_is_words(control) or _is_checkbox(control)),
+        "the end of numbers and of days",
+        _at_the_end,
+        lambda control: control.kind in (*NUMBERS, *MOMENTS),
+        lambda control: control.kind in NUMBERS,
     ),
-    Hostile(
-        "no UTF-8", lambda control: b"a\xed\xa0\x80b\xff", _everything, lambda control: not (_is_words(control) or _is_checkbox(control))
-    ),
-    Hostile("unknown", lambda control: UNKNOWN, lambda control: control.is_choice),
-    Hostile("no number", lambda control: "ten", lambda control: control.kind in NUMBERS),
-    Hostile("a long number", lambda control: "9" * 40, lambda control: control.kind in NUMBERS),
-    Hostile("the last moment", lambda control: "9999-12-31T23:59", lambda control: control.kind in MOMENTS, _may),
-    Hostile("the first moment", lambda control: "0001-01-01T00:00", lambda control: control.kind in MOMENTS, _may),
-    Hostile("no moment", lambda control: "2026-02-31T25:61", lambda control: control.kind in MOMENTS),
+    Hostile("the first of days", lambda control: "0001-01-01T00:00", lambda control: control.kind in MOMENTS, _may),
 )
 
 

@@ -38,9 +38,7 @@ def make_entries(count: int, **more) -> list[StreamEntry]:
 
 def make_public_key(public: bytes = bytes(32)) -> PublicKey:
     """A key in the table alone, which no entry lists."""
-    return PublicKey.objects.create(
-        key_id=key_id(public), alg=ALG, public=public, endorsement=b"{}", signature=bytes(64), listed_at=NOW
-    )
+    return PublicKey.objects.create(key_id=key_id(public), alg=ALG, public=public, endorsement=b"{}", signature=bytes(64), listed_at=NOW)
 
 
 def make_cursor(name: str = "reader", position: int = 0) -> Cursor:

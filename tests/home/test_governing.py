@@ -10,7 +10,14 @@ from tests.conftest import NOW
 from tests.factories.accounts import make_person
 from tests.factories.catalog import make_service
 
-HOSTILE = ["?about=x", "?about=%00:1", "?before=no", "?group=nothing", "?about=" + "a" * 300 + ":1", "?before=00000000-0000-0000-0000-000000000000"]
+HOSTILE = [
+    "?about=x",
+    "?about=%00:1",
+    "?before=no",
+    "?group=nothing",
+    "?about=" + "a" * 300 + ":1",
+    "?before=00000000-0000-0000-0000-000000000000",
+]
 
 
 def test_audit_page_is_for_auditors(db, client):

@@ -80,7 +80,20 @@ def test_statement_shown_is_the_statement_signed(client, owner, change):
     statement = bytes(SignOff.objects.get().statement).decode()
     lines = re.sub("</?b>", "", re.search(r'class="bytes"[^>]*>(.*?)</pre>', shown, re.DOTALL)[1]).splitlines()
     assert digest(statement.encode()) == SignOff.objects.get().statement_hash
-    for member in ("change", "covers", "installation", "person", "policies", "ref", "revision", "rules", "schema", "settings", "type"):
+    for member in (
+        "by",
+        "change",
+        "covers",
+        "installation",
+        "person",
+        "policies",
+        "ref",
+        "revision",
+        "rules",
+        "schema",
+        "settings",
+        "type",
+    ):
         assert next(line for line in lines if line.startswith(f'"{member}":')) in statement
     assert '"nonce":a random number' in lines
 

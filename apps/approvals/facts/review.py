@@ -90,6 +90,6 @@ def _quorum(
         sign_offs=sign_offs,
         hands=hands,
         people=tuple(people.values()),
-        settings={str(leg.target.public_id): settings.digest} if settings else {},
+        settings={str(leg.target.public_id): digest(bytes(settings.body))} if settings else {},
         leg_state=leg.state,
     )

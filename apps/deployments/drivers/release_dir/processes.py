@@ -50,7 +50,13 @@ def read_process(pidfile: Path) -> Process | None:
     except (OSError, ValueError) as error:
         raise CannotTell(f"{pidfile} cannot be read: {error}") from error
     match note:
-        case {"pid": int(pid), "mark": str(mark), "release": str(release), "order": str(order), "started_at": float() | int() as started_at}:
+        case {
+            "pid": int(pid),
+            "mark": str(mark),
+            "release": str(release),
+            "order": str(order),
+            "started_at": float() | int() as started_at,
+        }:
             return Process(pid, mark, release, order, started_at)
     raise CannotTell(f"{pidfile} does not name a process.")
 
