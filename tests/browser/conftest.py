@@ -49,10 +49,14 @@ def browser_type_launch_args() -> dict[str, object]:
     return {"args": [*QUIET], **({"executable_path": path} if path else {})}
 
 
-@pytest.fixture(autouse=True)
-def beside_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Playwright's loop runs in this thread; the database is used between its turns, never inside one."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+@pytest.fixture(scope="session", autouse=True)
+def beside_a_loop() -> Iterator[None]:
+    """Playwright's loop stays in this thread to the end of the session; the database is used between its turns, never inside one.
+
+    Tests of other folders that come after these in the same process need it too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_readyz_says_yes_while_everything_keeps_up(db, client):
     assert response.json() == {"database": True, "migrated": True, "sealed": True, "swept": True}
 
 
-def test_readyz_says_no_when_the_sealer_falls_behind(db, client):
+def test_readyz_says_no_when_the_sealer_falls_behind(own_database, client):
     late = timezone.now() - timedelta(seconds=health.MOST_LAG_SECONDS + 1)
     record(Event.KEY_LISTED, subject=reference("key", "k"), by=system("test"), at=late)
 
