@@ -3,13 +3,22 @@
 The forms are read from the pages, so a new form or field is covered by being shown."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+from django.conf import settings
+from django.urls import reverse
 
+from apps.accounts.links import one_time_link
+from apps.accounts.models import Person, RoleGrant
+from apps.accounts.roles import Role
+from apps.accounts.steps import make_set_up_code
 from tests.doors.crawl import Found
 from tests.doors.desk import Desk
-from tests.doors.pages import Control
+from tests.doors.pages import Control, Page
 from tests.doors.routes import ROUTES
+from tests.doors.town import fingerprint, undone
 from tests.doors.values import KINDS, MEGABYTES, WORDS, Hostile, worth_trying
 
 PAGES = sorted(name for name, route in ROUTES.items() if not route.is_api)
@@ -59,3 +68,39 @@ def test_form_takes_what_people_write_and_refuses_hostile_values_on_their_fields
         wrong += [said for kind in KINDS for said in complaints(desk, found, kind)]
 
     assert not wrong, "\n".join(wrong)
+
+
+def test_first_run_takes_what_people_write_and_refuses_hostile_values_on_their_fields(desk: Desk) -> None:
+    """Its form is there only while nobody administers the installation."""
+    with undone():
+        now = datetime.now(UTC)
+        RoleGrant.objects.filter(role=Role.ADMINISTRATOR).update(revoked_at=now, revoked_by="SYSTEM:test")
+        code = make_set_up_code(at=now)
+        assert code
+        wrong = said_about_one_form(desk, reverse("home:first_run"), code=code)
+
+    assert not wrong, "\n".join(wrong)
+
+
+def test_one_time_link_takes_what_people_write_and_refuses_hostile_values_on_their_fields(desk: Desk) -> None:
+    """Its form stands behind a link that was sent to one person."""
+    with undone():
+        link = one_time_link(Person.objects.get(name="Newcomer"))
+        wrong = said_about_one_form(desk, link.removeprefix(settings.PUBLIC_URL))
+
+    assert not wrong, "\n".join(wrong)
+
+
+def said_about_one_form(desk: Desk, address: str, **known: str) -> list[str]:
+    """What is wrong with the form on a page that no walk reaches."""
+    guest = desk.client("stranger")
+    answer = guest.get(address, follow=True)
+    at = answer.redirect_chain[-1][0] if answer.redirect_chain else address
+    form = next(form for form in Page(answer.content.decode(), at).forms if form.method == "post")
+    for name, value in known.items():
+        form.controls[name].value = value
+    visit = replace(desk, before=fingerprint(), cookies={"guest": guest.cookies.output(header="")})
+    found = Found("guest", at, form)
+    taken = visit.send(found)
+    assert not taken.is_refused, (taken.answer.status_code, taken.errors)
+    return [said for kind in KINDS for said in complaints(visit, found, kind)]

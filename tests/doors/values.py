@@ -92,7 +92,7 @@ def _at_the_end(control: Control) -> str:
 
 # Half a surrogate pair and a byte that is none of UTF-8, beside marks that turn the writing.
 TURNED = "a\u202egpj.exe\u2066".encode() + b"\xed\xa0\x80b\xff"
-MEGABYTES = Hostile("too long", lambda control: "x" * (MEGABYTE if _is_words(control) else 50_000), _everything, _is_field)
+MEGABYTES = Hostile("too long", lambda control: "x" * (MEGABYTE if _is_words(control) else 20_000), _everything, _is_field)
 KINDS = (
     Hostile("left out", lambda control: None, _everything, lambda control: control.is_required and control.kind != "checkbox"),
     Hostile("empty", lambda control: "", _everything, lambda control: control.is_required and _is_field(control)),
