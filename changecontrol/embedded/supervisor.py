@@ -56,14 +56,8 @@ class Supervisor(Keeper):
             != 0
         ):
             raise EmbeddedError("The database could not be brought up to date; the lines of migrate above say why.")
-        self.after_migrate()
         for program in self.table():
             self.keep(program)
-
-    def after_migrate(self) -> None:
-        """Print the one-time set-up code while there is no administrator."""
-        if (code := self.run_to_end(self._manage("up", "setup_code"))) != 0:
-            self.output.say("up", f"manage.py setup_code ended with code {code}; the lines above say why")
 
     def table(self) -> list[Program]:
         """Return the processes of the project, in the order in which they start. Only the worker may seal."""
@@ -111,7 +105,11 @@ class Supervisor(Keeper):
         )
 
     def announce(self, *, seconds: float = 60.0) -> None:
-        """Say where the site is once it answers; one that is slow is said to be slow, and goes on starting."""
+        """Say where the site is once it answers, and the one-time set-up code above it while there is no administrator.
+
+        A site that is slow is said to be slow, and goes on starting."""
+        if (code := self.run_to_end(self._manage("set-up code", "setup_code"))) != 0:
+            self.output.say("up", f"manage.py setup_code ended with code {code}; the lines above say why")
         try:
             self.wait_ready(seconds=seconds)
         except EmbeddedError as error:
