@@ -78,7 +78,8 @@ def test_templates_are_short_and_free_of_inline_code(path):
 
 
 def test_repository_speaks_of_the_product_alone():
-    words = re.compile(r"/work/|/tmp/cc|\.pyenv|pypi\.org|registry\.npmjs|\bTODO\b|lorem ipsum", re.IGNORECASE)
+    # Whose machine it was written on, and where its packages came from, is nobody's business.
+    words = re.compile(r"(?<![\w.])/(home|root|work|Users)/\w|index-url|\bTODO\b|lorem ipsum", re.IGNORECASE)
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
