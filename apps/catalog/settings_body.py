@@ -21,11 +21,10 @@ DAY = 86_400
 
 
 class Start(StrEnum):
-    """What sets a deployment going once the gate allows it."""
+    """What sets a deployment going once the gate allows it. So far a person does; the value stands in the signed settings, so that
+    another one is another wording."""
 
     BUTTON = "BUTTON"
-    AT_SLOT = "AT_SLOT"
-    ON_APPROVAL = "ON_APPROVAL"
 
 
 class Source(StrEnum):

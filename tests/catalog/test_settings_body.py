@@ -15,7 +15,7 @@ CHECK = {"name": "healthy", "url": "https://shop.example.org/healthz"}
 WHOLE = {
     "driver": "release_dir",
     "options": {"path": "/srv/shop", "restart": ["systemctl", "restart", "shop"]},
-    "start": "ON_APPROVAL",
+    "start": "BUTTON",
     "bake_seconds": 30,
     "deploy_seconds": 120,
     "forbid_approver_start": True,
@@ -36,7 +36,7 @@ def test_settings_are_read_back_as_they_were_written():
 
     assert (body.driver, body.start, body.bake_seconds, body.deploy_seconds, body.forbid_approver_start) == (
         "release_dir",
-        Start.ON_APPROVAL,
+        Start.BUTTON,
         30,
         120,
         True,
@@ -63,7 +63,7 @@ def test_the_same_settings_in_another_order_have_the_same_digest():
 
 
 def test_the_bytes_never_change_from_one_version_of_the_product_to_the_next():
-    assert digest(settings_bytes(WHOLE)) == "464faab41ee006816694122f9a0c0dc04ab4a94787d31174636a21248f82c3ac"
+    assert digest(settings_bytes(WHOLE)) == "71a5969548725a182cf6cf0418f59776fc67f070a4f99b809cbfc81867ada1ba"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,7 @@ def test_the_bytes_never_change_from_one_version_of_the_product_to_the_next():
         ({"options": {"a": 2**53}}, "options"),
         ({"start": "NOW"}, "start"),
         ({"start": ["BUTTON"]}, "start"),
+        ({"start": "AT_SLOT"}, "start"),
         ({"bake_seconds": -1}, "bake_seconds"),
         ({"bake_seconds": True}, "bake_seconds"),
         ({"deploy_seconds": 0}, "deploy_seconds"),

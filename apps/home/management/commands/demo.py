@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -45,12 +46,14 @@ class Command(BaseCommand):
     def run(self, home: Path, *, once: bool) -> int:
         """Everything between the first and the last process."""
         self.stdout.write(f"Starting a private PostgreSQL, a private Valkey, web, worker and beat under {home} ...")
+        began = time.monotonic()
         extra = {"ORGANISATION": "Saltmarsh Ferries"}
         with (
             (home / "processes.log").open("w") as log,
             Supervisor(home, bind=f"127.0.0.1:{free_port(8000)}", stream=log, extra=extra) as site,
         ):
             site.wait_ready()
+            self.stdout.write(f"The site answers at {site.public_url} after {time.monotonic() - began:.0f} s.")
             play = [sys.executable, "manage.py", "play_story", site.public_url]
             code = subprocess.run(play, cwd=settings.BASE_DIR, env=site.environment(), check=False).returncode
             if code == 0 and not once:
