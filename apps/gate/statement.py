@@ -177,9 +177,12 @@ FACTS = {
             and k.released_at is null and k.reserved_until > q.at order by k.reserved_until desc limit {FEW}) x)""",
     "rungs": f"""(select json_agg(json_build_object('environment', x.name, 'arrivals', (
        with same as materialized (
-         select y.target_id, y.outcome, y.identities, y.at from catalog_arrival y where y.identities && $4::varchar[])
+         select y.id, y.target_id, y.outcome, y.identities, y.at from catalog_arrival y where y.identities && $4::varchar[])
        select json_agg(z.identities) from (select y.identities from same y
-         where y.target_id = x.target_id and y.outcome in ('SUCCEEDED', 'ADOPTED') order by y.at desc limit {ARRIVALS}) z)) order by x.name)
+         where y.target_id = x.target_id and y.outcome in ('SUCCEEDED', 'ADOPTED')
+           and not exists (select from same b where b.target_id = y.target_id and b.outcome in ('FAILED', 'LEFT')
+                           and b.identities = y.identities and (b.at, b.id) > (y.at, y.id))
+         order by y.at desc limit {ARRIVALS}) z)) order by x.name)
     from (select t.id as target_id, y.name, y.rank, max(y.rank) over () as nearest
           from catalog_target t join catalog_environment y on y.id = t.environment_id
           where t.service_id = q.service_id and t.retired_at is null and y.retired_at is null and y.rank < q.rank) x

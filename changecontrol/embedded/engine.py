@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self, TypedDict
@@ -22,7 +23,7 @@ class PopenOptions(TypedDict):
     env: dict[str, str]
 
 
-class Engine:
+class Engine(ABC):
     """A server in a directory. `prepare()` and `command` serve a supervisor; `start()` and `stop()` serve everyone else."""
 
     name: ClassVar[str]
@@ -54,17 +55,17 @@ class Engine:
         """Where the server writes when no supervisor reads its output."""
         return self.home / f"{self.name}.log"
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Say whether the server answers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_ready(self) -> list[str]:
         """Make everything the server needs on disk and return the command that runs it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clear_remains(self) -> None:
         """End a server that outlived its owner and remove what a killed one left. We hold the lock of the directory."""
-        raise NotImplementedError
 
     def prepare(self) -> list[str]:
         """Become the one owner of the directory, clear what a crash left, and return the command to run."""

@@ -174,6 +174,11 @@ def _calendar(scopes: list[int], now: datetime) -> tuple[CalendarFacts, ...]:
     return tuple(sorted(found, key=lambda one: (one.kind, one.starts_at or datetime.min.replace(tzinfo=now.tzinfo))))[:20]
 
 
+def _went_bad_since(arrival: Arrival) -> bool:
+    others = Arrival.objects.filter(target=arrival.target, identities=arrival.identities, outcome__in=["FAILED", "LEFT"])
+    return any((other.at, other.pk) > (arrival.at, arrival.pk) for other in others)
+
+
 def _rungs(question: Question, service, environment) -> tuple[RungFacts, ...]:
     if service is None or environment is None:
         return ()
@@ -187,7 +192,7 @@ def _rungs(question: Question, service, environment) -> tuple[RungFacts, ...]:
             tuple(
                 frozenset(arrival.identities)
                 for arrival in Arrival.objects.filter(target=target, outcome__in=["SUCCEEDED", "ADOPTED"]).order_by("-at")
-                if set(arrival.identities) & set(question.identities)
+                if set(arrival.identities) & set(question.identities) and not _went_bad_since(arrival)
             ),
         )
         for target in sorted(below, key=lambda one: one.environment.name)

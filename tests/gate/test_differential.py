@@ -119,9 +119,13 @@ class World:
 
     def ground(self) -> None:
         for target in self.chance.sample(self.targets, 2):
-            ArrivalFactory(
-                target=target, identities=[*self.chance.choice(IDENTITIES)], outcome=self.chance.choice(["SUCCEEDED", "FAILED", "ADOPTED"])
-            )
+            identities = [*self.chance.choice(IDENTITIES)]
+            ArrivalFactory(target=target, identities=identities, outcome=self.chance.choice(["SUCCEEDED", "FAILED", "ADOPTED"]))
+            if self.chance.random() < 0.3:
+                since = NOW + self.chance.choice([-1, 1]) * HOUR
+                ArrivalFactory(
+                    target=target, identities=identities, outcome=self.chance.choice(["FAILED", "LEFT", "ROLLED_BACK"]), at=since
+                )
         for target in self.targets:
             ReservationFactory(target=target, starts_at=NOW - 2 * HOUR, reserved_until=NOW + self.chance.choice([-1, 1]) * HOUR)
         busy = self.chance.choice(self.targets)
@@ -198,6 +202,29 @@ def test_generated_worlds_reach_every_answer():
         transaction.savepoint_rollback(before)
 
     assert verdicts == {"ALLOW", "PENDING", "DENY"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "hours", "identities", "counts"),
+    [
+        ("FAILED", 1, [COMMIT], False),
+        ("LEFT", 1, [COMMIT], False),
+        ("FAILED", -1, [COMMIT], True),
+        ("FAILED", 1, [OTHER_COMMIT], True),
+        ("ROLLED_BACK", 1, [COMMIT], True),
+    ],
+)
+def test_an_arrival_counts_until_the_same_version_went_bad_there(outcome, hours, identities, counts):
+    target = make_place()
+    below = make_target(target.service, EnvironmentFactory(rank=target.environment.rank - 1))
+    ArrivalFactory(target=below, identities=[COMMIT], at=NOW)
+    ArrivalFactory(target=below, identities=identities, outcome=outcome, at=NOW + hours * HOUR)
+    question = Question(target.service.slug, target.environment.slug, (COMMIT,))
+
+    fast, slow = gather(question, now=NOW).facts, gather_plainly(question, now=NOW)
+
+    assert fast.rungs == slow.rungs
+    assert bool(fast.rungs[0].arrivals) is counts
 
 
 def test_sign_off_by_somebody_merged_is_read_as_theirs_who_stays():

@@ -8,7 +8,9 @@ from apps.gate.rules.shapes import RungFacts
 
 
 def promoted(case: Case) -> Iterable[Finding]:
-    """The same artifact, else the same commit, has arrived on the nearest lower rung where the service has a target."""
+    """The same artifact, else the same commit, has arrived on the nearest lower rung where the service has a target.
+
+    An arrival counts until the same version failed or was left behind there: what had to be undone has not proved itself."""
     if not case.facts.rungs or not case.needs_change:
         return
     version = case.leg.identities if case.leg else case.facts.question.identities
@@ -16,7 +18,12 @@ def promoted(case: Case) -> Iterable[Finding]:
     fresh = [rung for rung in case.facts.rungs if not _arrived(rung, frozenset(version))]
     if fresh and (len(fresh) == len(case.facts.rungs) or (policy is not None and policy.promotion == "ALL")):
         names = " and ".join(rung.environment for rung in fresh)
-        yield block("not_promoted", f"This version has not arrived in {names}.", f"Deploy it to {names} first.", who="an operator")
+        yield block(
+            "not_promoted",
+            f"This version has not arrived in {names}, or was undone there.",
+            f"Deploy it to {names} first.",
+            who="an operator",
+        )
 
 
 def _arrived(rung: RungFacts, version: frozenset[str]) -> bool:

@@ -120,7 +120,7 @@ RULES = (
     ),
     Rule(
         "promotion", "Promotion", promotion.promoted,
-        codes={"not_promoted": "the version has not arrived on the nearest lower rung where the service has a target"},
+        codes={"not_promoted": "the version has not arrived on the nearest lower rung where the service has a target, or went bad there since"},
     ),
     Rule(
         "way_back", "Rollback plan is executable", way_back.has_way_back,

@@ -20,8 +20,6 @@ from apps.deployments.models import Deployment
 from apps.incidents.models import Incident
 
 MOMENTS = ("starts_at", "ends_at", "until")
-
-
 ROUTES = {"deployment": "deployments:deployment", "incident": "incidents:incident", "change": "home:change"}
 
 
@@ -69,8 +67,16 @@ def line(entry: StreamEntry, *, name_of: Callable[[str], str]) -> dict[str, Any]
 def in_local_words(data: dict[str, Any]) -> dict[str, Any]:
     """The entry's data with its moments as the reader's clock shows them."""
     zone = timezone.get_current_timezone()
-    words = {key: full_words(datetime.fromisoformat(data[key]), zone=zone) for key in MOMENTS if isinstance(data.get(key), str)}
-    return {**data, **words}
+    return {**data, **{key: full_words(at, zone=zone) for key in MOMENTS if (at := _moment(data.get(key)))}}
+
+
+def _moment(text: object) -> datetime | None:
+    """A moment as entries write it; None for what somebody else wrote into the stream, which is shown as it stands."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return at if at and at.tzinfo else None
 
 
 def url_of(entry: StreamEntry, name_of: Callable[[str], str]) -> str:
