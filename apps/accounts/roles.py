@@ -18,6 +18,11 @@ class Role(StrEnum):
         """The role as people say it."""
         return self.value.replace("_", " ").capitalize()
 
+    @property
+    def holder(self) -> str:
+        """Somebody who has the role: “an operator”."""
+        return f"{'an' if self.value[0] in 'AO' else 'a'} {self.label.lower()}"
+
 
 # These two are for the whole installation: a team cannot have its own.
 WIDE_ONLY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})

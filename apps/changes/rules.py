@@ -260,5 +260,5 @@ def _why_not_one_of(facts: ChangeFacts, by: Asker, *roles: Role) -> Refusal | No
     if by.id is not None and (by.id == facts.requester_id or by.roles & set(roles)):
         return None
     others = {Role.REQUESTER: "somebody else who may request changes of its services"}
-    names = " or ".join(["the requester", *(others.get(role, f"a {role.value.lower().replace('_', ' ')}") for role in roles)])
+    names = " or ".join(["the requester", *(others.get(role, role.holder) for role in roles)])
     return not_allowed("not_yours", f"{facts.ref} is not yours to change this way.", f"Ask {names} to do it.")

@@ -152,3 +152,14 @@ def test_the_tables_of_people_are_never_emptied_by_a_verb():
     assert Person.objects.count() >= before[0]
     assert Team.objects.count() == before[1]
     assert not Identity.objects.filter(pk=identity.pk).exists()
+
+
+def test_whoever_holds_a_role_is_called_as_people_say_it():
+    assert [role.holder for role in Role] == [
+        "a requester",
+        "an approver",
+        "a release manager",
+        "an operator",
+        "an auditor",
+        "an administrator",
+    ]
