@@ -32,7 +32,7 @@ test: .venv/.ready-tests ## the whole suite (ARGS="tests/gate -k promotion" for 
 	@$(BIN)/python -m tests.browsers
 	@$(BIN)/python -m pytest --quiet --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: .venv/.ready-tests ## format, lint, types, import contracts, templates, dependencies, migrations, schema
+check: .venv/.ready-tests ## format, lint, types, import contracts, templates, dependencies, migrations, schema, budgets
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-cache
@@ -43,6 +43,7 @@ check: .venv/.ready-tests ## format, lint, types, import contracts, templates, d
 	@$(BIN)/python manage.py check --fail-level WARNING
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file var/openapi.yaml && diff -u docs/openapi.yaml var/openapi.yaml
+	@$(BIN)/python -m pytest --quiet tests/test_repository.py tests/test_counterparts.py
 	@echo "All checks hold."
 
 bench: .venv/.ready-tests ## measure the figures the product promises, as ratios in interleaved rounds

@@ -35,6 +35,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
+    "apps.accounts",  # before Django's own: its commands would write persons past the audit stream
     "django.contrib.auth",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -47,7 +48,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "apps.core",
     "apps.audit",
-    "apps.accounts",
     "apps.catalog",
     "apps.changes",
     "apps.schedule",

@@ -215,6 +215,7 @@ def test_decision_says_in_its_title_what_was_decided(path: Path) -> None:
     assert int(number) == int(path.name[:4])
     assert len(title.split()) >= 3, "a sentence, not a topic"
     assert not title.endswith((".", "?"))
+    assert title.split()[0] not in {"What", "Who", "How", "Which", "When", "Where"}, "an answer, not a question"
     assert len(path.read_text().splitlines()) > 2, "a decision has its reasons"
 
 

@@ -28,6 +28,8 @@ DATABASE_NAMES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SEALER_URL")
 BROKER_NAME = "REDIS_URL"
 # A worker finishes the step it is in; the order itself survives whatever happens to it.
 WORKER_SIGNALS = ((signal.SIGTERM, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+# Whoever runs `up` as root runs the worker so, and docs/running.md says it; Celery would say it again at every start.
+ROOT_IS_KNOWN = ("-W", "ignore:You're running the worker with superuser privileges")
 
 
 class Supervisor(Keeper):
@@ -61,7 +63,7 @@ class Supervisor(Keeper):
 
     def table(self) -> list[Program]:
         """Return the processes of the project, in the order in which they start. Only the worker may seal."""
-        celery = (sys.executable, "-m", "celery", "--quiet", "-A", "changecontrol.celery")
+        celery = ("-m", "celery", "--quiet", "-A", "changecontrol.celery")
         beat = self.var / "beat"
         beat.mkdir(mode=0o700, exist_ok=True)
         web = (
@@ -70,13 +72,14 @@ class Supervisor(Keeper):
             "--log-level", "warning", "changecontrol.wsgi:application",
         )  # fmt: skip
         worker = (
-            *celery, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
+            sys.executable, *(ROOT_IS_KNOWN if os.geteuid() == 0 else ()), *celery, "worker",
+            "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
         )  # fmt: skip
         sealing = self._program("worker", worker, DATABASE_SEALER_URL=self.addresses.sealer)
         return [
             self._program("web", web),
             replace(sealing, stop_signals=WORKER_SIGNALS),
-            self._program("beat", (*celery, "beat", "--loglevel", "WARNING", "--schedule", str(beat / "schedule"))),
+            self._program("beat", (sys.executable, *celery, "beat", "--loglevel", "WARNING", "--schedule", str(beat / "schedule"))),
         ]
 
     def environment(self, **more: str) -> dict[str, str]:

@@ -1,9 +1,12 @@
 """The set-up code, and the commands on the host."""
 
+import subprocess
+import sys
 import threading
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import transaction
 
@@ -141,3 +144,18 @@ def test_create_administrator_says_what_it_does_not_accept(tmp_path):
         with pytest.raises(CommandError):
             printed("create_administrator", given, **options)
     assert not Person.objects.exists()
+
+
+@pytest.mark.parametrize("words", [["changepassword", "bo@example.org"], ["createsuperuser", "--noinput", "--email", "x@example.org"]])
+def test_commands_that_would_write_persons_past_the_stream_refuse_whatever_they_are_given(words):
+    ended = subprocess.run([sys.executable, "manage.py", *words], cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert "create_administrator" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["changepassword", "createsuperuser"])
+def test_refusing_commands_say_what_to_run_instead(name):
+    with pytest.raises(CommandError, match="create_administrator"):
+        call_command(name)

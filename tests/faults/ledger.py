@@ -6,9 +6,11 @@ import fcntl
 import json
 import os
 import random
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ PAUSE = 0.25
 
 
 class LedgerDriver:
-    """Brings a version by writing a line; options: `root`, and `bad` versions that fail after they took effect."""
+    """Brings a version by writing a line; a version whose label begins with `bad` takes effect and then answers nobody."""
 
     safety = Safety.QUERYABLE
 
@@ -48,7 +50,8 @@ class LedgerDriver:
     def _take_effect(self, order: Order) -> Progress:
         time.sleep(random.uniform(0, PAUSE))
         with fenced(root_of(order), order.fence):
-            line = {"order": order.id, "fence": [order.fence.turn, order.fence.attempt], "identity": order.version.identities[0]}
+            version = {"label": order.version.label, "identity": order.version.identities[0]}
+            line = {"order": order.id, "fence": [order.fence.turn, order.fence.attempt], **version}
             handle = os.open(root_of(order) / "ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.write(handle, f"{json.dumps(line)}\n".encode())
             os.close(handle)
@@ -85,3 +88,38 @@ def read(root: Path) -> list[dict[str, Any]]:
 
 def effects(root: Path) -> list[str]:
     return [line["order"] for line in read(root)]
+
+
+class Sites(ThreadingHTTPServer):
+    """What users see of every target below a folder: the label of what took effect last, or an error where that is bad."""
+
+    request_queue_size = 64
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        super().__init__(("127.0.0.1", 0), Page)
+
+
+class Page(BaseHTTPRequestHandler):
+    """The page of one target, by the name of its folder."""
+
+    server: Sites
+
+    def do_GET(self) -> None:
+        lines = read(self.server.place / self.path.strip("/"))
+        label = lines[-1]["label"] if lines else "first"
+        self.send_response(500 if label.startswith("bad") else 200)
+        self.end_headers()
+        self.wfile.write(label.encode())
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing: the test does."""
+
+
+@contextmanager
+def shown(place: Path) -> Iterator[str]:
+    """Serve the pages of the targets; the address they begin with."""
+    with Sites(place) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

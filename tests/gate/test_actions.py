@@ -207,3 +207,44 @@ def test_command_says_what_is_missing(bad):
 def test_system_without_the_host_issues_nothing():
     with pytest.raises(Refused):
         issue_gate_token(name="Pipeline", actions=[Action.DEPLOY], days=1, by=system("runner"))
+
+
+def said(command: str, *words: str, **options: object) -> str:
+    out = StringIO()
+    call_command(command, *words, stdout=out, stderr=StringIO(), **options)
+    return out.getvalue()
+
+
+def test_leaked_token_is_found_and_revoked_on_the_host():
+    secret = said("issue_gate_token", name="Leaky pipeline", days=30).strip()
+    said("issue_gate_token", name="Other pipeline", days=30)
+    assert "Leaky pipeline" in said("gate_tokens")
+
+    told = said("revoke_gate_token", secret, reason="It stood in a public log.")
+
+    leaked = GateToken.objects.get(name="Leaky pipeline")
+    assert f"Revoked Leaky pipeline ({leaked.prefix})" in told
+    assert (leaked.revoked_by, GateToken.objects.get(name="Other pipeline").revoked_at) == ("SYSTEM:host", None)
+    *_, last = said("gate_tokens").splitlines()
+    assert "revoked" in last
+    assert "Leaky pipeline" in last
+    with pytest.raises(CommandError, match="revoked"):
+        said("revoke_gate_token", leaked.prefix)
+
+
+def test_revoking_a_token_nobody_issued_says_so():
+    with pytest.raises(CommandError, match="No gate token begins with ccg_nothing"):
+        said("revoke_gate_token", "ccg_nothing")
+
+
+def test_rule_mode_is_set_on_the_host():
+    environment = EnvironmentFactory()
+
+    assert "is WARN_ONLY from now on" in said("set_rule_mode", environment.slug, "promotion", "WARN_ONLY", reason="Trial.")
+    assert "so already" in said("set_rule_mode", environment.slug, "promotion", "WARN_ONLY")
+
+    assert RuleMode.objects.get().mode == "WARN_ONLY"
+    with pytest.raises(CommandError, match="cannot be switched off"):
+        said("set_rule_mode", environment.slug, min(KEPT), "OFF")
+    with pytest.raises(CommandError, match="no environment"):
+        said("set_rule_mode", "nowhere", "promotion", "OFF")
