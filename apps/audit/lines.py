@@ -164,4 +164,10 @@ LINES: Final[Mapping[str, Line]] = {
     ),
     Event.DETAIL_ERASED: Line("eraser", "wait", "{by} and a second person *erased* a text[ ({field})] of an earlier entry."),
     Event.STREAM_MOVED: Line("database", "wait", "The stream *moved* to another database cluster[ after seal {after_seal}]."),
+    Event.FOLLOWER_FAILED: Line(
+        "alert-triangle",
+        "stop",
+        "*Nothing was done* about an earlier entry[: {follower} failed at it].",
+        "[Position {position}, {told}.] The worker's log says why; a person does what should have followed.",
+    ),
 }

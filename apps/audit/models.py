@@ -120,10 +120,12 @@ class Installation(models.Model):
 
 
 class Cursor(models.Model):
-    """How far one reader has followed the sealed stream: the position it read last."""
+    """How far one reader has followed the sealed stream: the position it read last, and how often it failed at which one after."""
 
     name = models.CharField(max_length=40, primary_key=True)
     position = models.BigIntegerField(default=0)
+    failing_position = models.BigIntegerField(null=True)
+    failures_count = models.SmallIntegerField(db_default=0)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(position__gte=0), name="cursor_is_a_position")]

@@ -89,6 +89,20 @@ def follow(cursor_name: str, limit: int) -> list[StreamEntry]:
     return sorted(found, key=lambda entry: entry.position or 0)
 
 
+def stand_at_failure(cursor_name: str, entry: StreamEntry, *, tries: int) -> bool:
+    """Move a reader that could do nothing with an entry before it, in the transaction that followed to it; behind it on the last try.
+
+    True where it is passed."""
+    assert entry.position is not None  # noqa: S101 - only sealed entries are followed
+    cursor = Cursor.objects.get(name=cursor_name)
+    failures = 1 + (cursor.failures_count if cursor.failing_position == entry.position else 0)
+    is_passed = failures >= tries
+    cursor.position = entry.position if is_passed else entry.position - 1
+    cursor.failing_position, cursor.failures_count = (None, 0) if is_passed else (entry.position, failures)
+    cursor.save()
+    return is_passed
+
+
 def _read(rows: QuerySet[Entry]) -> list[StreamEntry]:
     found = list(rows.annotate(position=F("place__position")).values_list("id", "event", "at", "body", "position"))
     texts: dict[UUID, Texts] = {}

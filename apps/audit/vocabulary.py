@@ -121,6 +121,7 @@ class Event(StrEnum):
     KEY_LISTED = "key.listed"
     DETAIL_ERASED = "detail.erased"
     STREAM_MOVED = "stream.moved"
+    FOLLOWER_FAILED = "follower.failed"
 
 
 # Followers are woken at once after these, not at the next tick.

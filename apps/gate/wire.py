@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import pq
 
 # A plan kept from small tables, or one made anew for every question, is 10 to 70 times slower; so is JIT.
@@ -26,6 +27,11 @@ PLANNING = {
     "plan_cache_mode": "force_generic_plan",
     "timezone": "UTC",
 }
+# One trip says what held before and sets ours for the transaction; another one puts back what held.
+_HELD = ", ".join(f"current_setting('{name}') as {name}" for name in PLANNING)
+_OURS = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in PLANNING.items())
+PLAN_OURS = f"with before as materialized (select {_HELD}) select {', '.join(PLANNING)}, {_OURS} from before"
+PLAN_THEIRS = "select " + ", ".join(f"set_config('{name}', %s, true)" for name in PLANNING)
 OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "application_name": "changecontrol gate"}
 OIDS = {"bytea": 17, "text": 25, "text[]": 1009, "timestamptz": 1184, "bigint": 20, "uuid": 2950, "uuid[]": 2951, "bytea[]": 1001,
         "boolean": 16, "smallint": 21, "timestamptz[]": 1185}  # fmt: skip
@@ -90,13 +96,8 @@ def close() -> None:
 def _speaking() -> Iterator[psycopg.Connection[Any]]:
     django = connections[DEFAULT_DB_ALIAS]
     if django.in_atomic_block:
-        # Through Django first: a transaction of psycopg begins with its first own statement, and this must be inside it.
-        with django.cursor() as cursor:
-            cursor.execute(
-                f"select {', '.join('set_config(%s, %s, true)' for _ in PLANNING)}", [x for pair in PLANNING.items() for x in pair]
-            )
-        with django.wrap_database_errors:
-            yield django.connection
+        with _planning_ours(django) as connection, django.wrap_database_errors:
+            yield connection
         return
     try:
         yield _own_connection()
@@ -104,6 +105,21 @@ def _speaking() -> Iterator[psycopg.Connection[Any]]:
         if _own.line is not None and _own.line.connection.pgconn.status != pq.ConnStatus.OK:
             close()
         raise
+
+
+@contextmanager
+def _planning_ours(django: BaseDatabaseWrapper) -> Iterator[psycopg.Connection[Any]]:
+    """Django's connection with our planning, for one statement: what else the transaction does is planned as ever."""
+    # Through Django first: a transaction of psycopg begins with its first own statement, and this must be inside it.
+    with django.cursor() as cursor:
+        cursor.execute(PLAN_OURS)
+        before = cursor.fetchone()[: len(PLANNING)]
+    try:
+        yield django.connection
+    finally:
+        # A failed transaction takes no statement; where it goes on at a savepoint, that has put everything back.
+        if django.connection.info.transaction_status == pq.TransactionStatus.INTRANS:
+            django.connection.execute(PLAN_THEIRS, before)
 
 
 def _own_connection() -> psycopg.Connection[Any]:

@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-from django.db import transaction
-
 from apps.audit.entries import StreamEntry
-from apps.audit.stream import follow
+from apps.audit.followers import read_on
 from apps.audit.vocabulary import Event
 from apps.catalog.models import Target
 from apps.core.actors import ActorKind, system
@@ -23,16 +21,8 @@ FOLLOWER = system("incidents")
 
 
 def follow_stream() -> int:
-    """Read on from where we stood and act; the cursor moves in the same transaction. Returns how many entries were read."""
-    read = 0
-    while True:
-        with transaction.atomic(durable=True):
-            entries = follow(CURSOR, BATCH)
-            for entry in entries:
-                react(entry)
-        read += len(entries)
-        if len(entries) < BATCH:
-            return read
+    """Read on from where we stood and act. Returns how many entries were read."""
+    return read_on(CURSOR, react, limit=BATCH)
 
 
 def react(entry: StreamEntry) -> None:

@@ -103,16 +103,34 @@ def one_worker_and_no_broker(stage: Stage) -> None:
     must(deployment.state == "SUCCEEDED", f"{deployment.ref}: staging serves 4.0")
     rule = declare_freeze(stage, "Evening departures")
     waiting = order(stage, stage.house.olaf, "4.0", "production")
-    must(waiting.state == "QUEUED", f"{waiting.ref} waits for the end of a freeze")
-    with celery_app.connection_for_write() as broker:
-        broker.default_channel.client.flushall()  # type: ignore[attr-defined]  # a Redis channel of kombu has one
-    say("The broker is emptied: no message about the order is left. The freeze is lifted.")
+    wait_for(lambda: waits_for(waiting, rule.title) or None, what=f"A worker that looks at {waiting.ref}")
+    quote(waiting.waits_for)
+    must(waiting.state == "QUEUED", f"{waiting.ref} waits, and says that it is for “{rule.title}”")
+    held, left = empty_the_broker()
+    must(held and not left, f"the broker held {held} keys and is emptied: {left} are left, and no message about the order")
+    must(
+        waits_for(waiting, rule.title), f"{waiting.ref} waits as before. Beat's next tick writes to the broker again; the freeze is lifted"
+    )
     lift_freeze(stage, rule)
     waiting = stage.ended(waiting)
     must(
         waiting.state == "SUCCEEDED" and stage.served("production") == stage.releases["4.0"].commit,
         f"{waiting.ref} ran all the same: production serves 4.0",
     )
+
+
+def waits_for(deployment: Deployment, name: str) -> bool:
+    """Whether a worker has looked at the order and left it in the queue because of this."""
+    deployment.refresh_from_db()
+    return deployment.state == "QUEUED" and name in deployment.waits_for
+
+
+def empty_the_broker() -> tuple[int, int]:
+    """How many keys there were, and how many right after; in one transaction, for beat adds some each second."""
+    with celery_app.connection_for_write() as broker:
+        client = broker.default_channel.client  # type: ignore[attr-defined]  # a Redis channel of kombu has one
+        held, _, left = client.pipeline(transaction=True).dbsize().flushall().dbsize().execute()
+    return int(held), int(left)
 
 
 def second_worker_is_refused(deployment: Deployment) -> bool:

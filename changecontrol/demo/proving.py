@@ -8,11 +8,11 @@ from django.conf import settings
 
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
-from apps.catalog.models import Arrival
 from apps.deployments.models import Deployment
 from apps.incidents.models import Incident
 from changecontrol.demo.stage import Stage
 from changecontrol.demo.telling import NotSo, act, must, quote, say, wait_for
+from changecontrol.demo.visitor import Page
 
 LATEST_SECONDS = 2.0
 
@@ -32,10 +32,31 @@ def an_incident_opened_by_itself(stage: Stage) -> None:
     with stage.visitor(stage.house.olaf) as visitor:
         page = visitor.open(f"/incidents/{incident.pk}/")
         quote(page.text[page.text.find(incident.title) :][:280])
-        for word in (stage.changes["3.0"], bad.ref, rollback.ref):
-            must(word in page.text, f"its timeline tells of {word}")
-    arrival = Arrival.objects.filter(target=bad.target, at__lte=incident.opened_at).order_by("-at").first()
-    must(arrival is not None and arrival.label == "3.0", "3.0 is the latest arrival before it")
+    for word in (bad.ref, rollback.ref):
+        must(word in page.text, f"its page tells of {word}")
+    tells_in_order(page, told_of(stage, incident))
+    beside = page.text[page.text.find("Arrived before it") :]
+    must(beside.startswith("Arrived before it Departures board 3.0 production"), "3.0 in production stands first of what arrived before it")
+
+
+def told_of(stage: Stage, incident: Incident) -> tuple[str, ...]:
+    """What its timeline must say, from the request to the recovery."""
+    change = stage.changes["3.0"]
+    return (
+        f"submitted {change}",
+        f"{change} is approved",
+        "3.0 arrived at Departures board in production",
+        f"opened {incident.ref}",
+        f"{incident.ref} recovered",
+    )
+
+
+def tells_in_order(page: Page, sayings: tuple[str, ...]) -> None:
+    """Each of these stands on the page, behind the one before."""
+    at = page.text.find("Timeline")
+    for saying in sayings:
+        at = page.text.find(saying, at + 1)
+        must(at > 0, f"its timeline says, in this order: “{saying}”")
 
 
 def the_stream_can_be_proved(stage: Stage) -> None:

@@ -187,13 +187,23 @@ def undone() -> Iterator[None]:
 @contextmanager
 def standing_town() -> Iterator[Town]:
     """The town inside a transaction that is rolled back at the end, for all tests of a module."""
-    around = transaction.atomic()
-    around._from_testcase = True  # type: ignore[attr-defined]  # as Django's own test case does: verbs may be durable inside
-    with around:
+    with _around_verbs():
         try:
             yield make_town()
         finally:
             transaction.set_rollback(True)
+
+
+def kept_town() -> Town:
+    """The town committed, for tests that look at it from another process."""
+    with _around_verbs():
+        return make_town()
+
+
+def _around_verbs() -> transaction.Atomic:
+    around = transaction.atomic()
+    around._from_testcase = True  # type: ignore[attr-defined]  # as Django's own test case does: verbs may be durable inside
+    return around
 
 
 Prints = dict[str, tuple[int, int]]

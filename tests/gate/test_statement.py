@@ -5,11 +5,12 @@ import hashlib
 import pytest
 from psycopg import pq, sql
 
+from apps.catalog.models import Target
 from apps.gate import wire
 from apps.gate.gather import gather
 from apps.gate.rules import Question
 from apps.gate.statement import TYPES
-from tests.factories.approvals import make_change, make_place
+from tests.factories.approvals import a_rule, make_change, make_place, make_policy
 from tests.factories.changes import COMMIT
 from tests.factories.gate import ask, body_for, make_gate_token
 from tests.gate.bulk import analyse, fill
@@ -63,11 +64,23 @@ def seq_scans(found: dict) -> set[str]:
     return {node["Relation Name"] for node in nodes(found["Plan"]) if node["Node Type"] == "Seq Scan"}
 
 
+def make_approved(target: Target | None = None) -> tuple[Target, str]:
+    """A place with an approved change, and the secret of who asks about it."""
+    target = target or make_place()
+    make_change(targets=(target,))
+    return target, make_gate_token()[1]
+
+
+def everyone_asked() -> tuple[Target, str]:
+    """The same where the policy asks all owners."""
+    target = make_place(policy=False)
+    make_policy(target.environment, a_rule("everyone", group={"kind": "OWNER", "owner": "ANY"}, needed=0))
+    return make_approved(target)
+
+
 @pytest.fixture
 def approved(own_gate):
-    target = make_place()
-    make_change(targets=(target,))
-    _, secret = make_gate_token()
+    target, secret = make_approved()
     credential = hashlib.sha256(secret.encode()).digest()
     return target, secret, Question(target.service.slug, target.environment.slug, (COMMIT,), credential=credential)
 
@@ -105,9 +118,17 @@ def test_every_statement_is_prepared_and_planned_once(approved):
     }
 
 
+WRITES = "gate_answer_asked_answered_handed_told"
+
+
 @pytest.mark.parametrize("changes", [10, 10_000])
-def test_an_evaluation_is_two_statements_whatever_there_is(approved, own_gate, changes, monkeypatch, tmp_path):
-    target, secret, _ = approved
+@pytest.mark.parametrize(
+    ("asks_everyone", "wanted"),
+    [(False, ["gate_gather", WRITES]), (True, ["gate_gather", "gate_gather_everyone", WRITES])],
+    ids=["named people", "everyone of a group"],
+)
+def test_an_evaluation_is_two_statements_or_three_whatever_there_is(own_gate, changes, asks_everyone, wanted, monkeypatch, tmp_path):
+    target, secret = everyone_asked() if asks_everyone else make_approved()
     with own_gate.connect(own_gate.owner_url) as owner:
         fill(owner, changes=changes, services=20, people=20, rules=20)
     for _ in range(2):  # prepares; the first one also notes the use of the token
@@ -123,8 +144,8 @@ def test_an_evaluation_is_two_statements_whatever_there_is(approved, own_gate, c
         sent = [line.split(b"\t")[2] for line in trace if line.startswith(b"F\t")]
 
     assert body["verdict"] == "ALLOW"
-    assert tap.sent == ["gate_gather", "gate_answer_asked_answered_handed_told"]
-    assert (sent.count(b"Bind"), sent.count(b"Execute"), sent.count(b"Parse"), sent.count(b"Query")) == (2, 2, 0, 0)
+    assert tap.sent == wanted
+    assert (sent.count(b"Bind"), sent.count(b"Execute"), sent.count(b"Parse"), sent.count(b"Query")) == (len(wanted), len(wanted), 0, 0)
 
 
 def test_planner_settings_stay_with_the_gate(approved):

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from django.db import DataError, connection, transaction
 
 from apps.gate import wire
-from apps.gate.wire import OIDS, Statement, read, write
+from apps.gate.wire import OIDS, PLANNING, Statement, read, write
 
 ODD = ["", "a", 'a"b', "a\\b", "a,b", "{a}", "NULL", " a ", "ü🦭", "a\nb"]
 VALUES = {
@@ -54,6 +55,50 @@ def test_lost_connection_is_not_made_again_for_writing(own_gate):
     with pytest.raises(psycopg.Error):
         write(one, (1,))
     assert write(one, (1,)) == [[b"1"]]
+
+
+def planning() -> dict[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("select " + ", ".join(f"current_setting('{name}')" for name in PLANNING))
+        return dict(zip(PLANNING, cursor.fetchone(), strict=True))
+
+
+def test_inside_a_transaction_only_the_gates_statement_is_planned_its_way(own_gate):
+    seen = Statement("seen", "select current_setting($1)", ("text",))
+
+    with transaction.atomic():
+        before = planning()
+        inside = {name: read(seen, (name,))[0][0].decode() for name in PLANNING}
+        after = planning()
+
+    assert inside == {**PLANNING, "timezone": "UTC"}
+    assert after == before
+    assert before["enable_seqscan"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameter", "error"),
+    [
+        (Statement("fails_inside", "select 1 / $1::bigint", ("bigint",)), 0, DataError),
+        (Statement("float_inside", "select $1::text", ("text",)), 1.5, TypeError),
+    ],
+)
+def test_inside_a_transaction_a_failure_leaves_the_planning_as_it_was(own_gate, statement, parameter, error):
+    with transaction.atomic():
+        before = planning()
+        with pytest.raises(error), transaction.atomic():
+            read(statement, (parameter,))
+
+        assert planning() == before
+
+
+def test_value_of_another_kind_leaves_the_planning_of_the_transaction_as_it_was(own_gate):
+    with transaction.atomic():
+        before = planning()
+        with pytest.raises(TypeError):
+            read(Statement("float_inside", "select $1::text", ("text",)), (1.5,))
+
+        assert planning() == before
 
 
 def test_a_forked_process_makes_its_own_connection(own_gate, monkeypatch):

@@ -1,16 +1,19 @@
 """The follower: opens by itself, once; says that users are well again; never misses and never repeats."""
 
 import time
+from uuid import UUID
 
 import pytest
 from django.db import transaction
 
 from apps.accounts.roles import Role
-from apps.audit.followers import run_followers
+from apps.audit.followers import TRIES, run_followers
 from apps.audit.record import record
 from apps.audit.seal import seal_now
 from apps.audit.stream import entries_about, entry_by_id
 from apps.audit.vocabulary import Event
+from apps.core.actors import system
+from apps.core.references import reference
 from apps.deployments.actions import roll_back_deployment
 from apps.deployments.models import Deployment
 from apps.deployments.states import State as DeploymentState
@@ -19,6 +22,7 @@ from apps.incidents.models import Incident
 from apps.incidents.opening import follow_stream, react
 from apps.incidents.states import State
 from apps.schedule.models import Hold
+from tests.conftest import NOW
 from tests.factories.accounts import make_person
 from tests.factories.deployments import FAILS_SWITCHED, FAKE, make_deployment, make_order, make_site, step
 from tests.factories.incidents import make_incident
@@ -108,6 +112,17 @@ def test_the_cursor_and_what_was_done_stand_or_fall_together(own_database, monke
     run_followers()
 
     assert Incident.objects.count() == 1
+
+
+def test_entry_that_cannot_be_reacted_to_does_not_keep_later_incidents_from_opening(own_database):
+    nowhere = record(Event.DEPLOYMENT_NEEDS_HUMAN, subject=reference("deployment", UUID(int=7)), by=system("test"), at=NOW)
+    bad_deployment()
+
+    for _ in range(TRIES):
+        follow()
+
+    assert Incident.objects.count() == 1
+    assert [entry.event for entry in entries_about(reference("entry", nowhere), limit=5)] == [Event.FOLLOWER_FAILED]
 
 
 @pytest.mark.django_db
