@@ -1,4 +1,6 @@
-"""`make bench`: measures every figure in interleaved rounds on a private PostgreSQL and prints one row each."""
+"""`make bench`: measures every figure in interleaved rounds on a private PostgreSQL and prints one row each.
+
+Takes the number of rounds and the names of parts: `make bench ARGS="pages 5"`."""
 
 import os
 import sys
@@ -20,7 +22,8 @@ NAME = "changecontrol"
 def main() -> int:
     """Measure; the exit code is 0 whatever the figures say: they are read by people, never a gate for a change."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    rounds = next((int(word) for word in sys.argv[1:] if word.isdecimal()), ROUNDS)
+    parts = [word for word in sys.argv[1:] if not word.isdecimal()]
     with tempfile.TemporaryDirectory(prefix="cc-bench-", dir="/tmp") as folder, PrivatePostgres(Path(folder) / "postgres") as server:
         os.environ["VAR_DIR"] = folder
         server.provision(database=NAME)
@@ -32,7 +35,7 @@ def main() -> int:
         from benchmarks import suite  # noqa: PLC0415
 
         print(f"{rounds} interleaved rounds, PostgreSQL with fsync on, everything on this one machine\n\n{HEADER}", flush=True)
-        for row in suite.rows(server, database_name=NAME, folder=Path(folder), rounds=rounds):
+        for row in suite.rows(server, database_name=NAME, folder=Path(folder), rounds=rounds, parts=parts or suite.PARTS):
             print(row, flush=True)
     return 0
 

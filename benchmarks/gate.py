@@ -14,9 +14,9 @@ import psycopg
 
 from apps.accounts.roles import Role
 from apps.catalog.models import Target
+from benchmarks.durable_row import TABLE
 from benchmarks.figures import Goal, interleave, ratio
 from benchmarks.load import Measured, load
-from benchmarks.served import TABLE
 from changecontrol.embedded.cluster import OWNER
 from changecontrol.embedded.postgres import PrivatePostgres
 from tests.factories.accounts import give_team_role, make_person

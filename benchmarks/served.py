@@ -12,7 +12,6 @@ from apps.gate.wire import Statement, write
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
 
-TABLE = "create table if not exists bench_row (id bigint generated always as identity primary key, at timestamptz not null, body bytea not null)"
 ROW = Statement("bench_row", "insert into bench_row (at, body) values (clock_timestamp(), $1) returning id", ("bytea",))
 BODY = b"x" * 730  # as long as the record of an answer
 

@@ -1,10 +1,10 @@
 """Which figures there are: each a ratio of two variants measured in the same rounds, with what it must reach."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apps.audit.seal import seal_now
-from benchmarks import audit, gate
+from benchmarks import audit, gate, pages
 from benchmarks.figures import Goal, interleave, ratio
 from changecontrol.embedded.cluster import APP, OWNER
 from changecontrol.embedded.postgres import PrivatePostgres
@@ -12,10 +12,17 @@ from changecontrol.embedded.postgres import PrivatePostgres
 WRITERS, SECONDS, ENTRIES = 32, 3, 200_000
 
 
-def rows(server: PrivatePostgres, *, database_name: str, folder: Path, rounds: int) -> Iterator[str]:
-    """One line per figure, as soon as it is measured."""
-    yield from gate.rows(server, database_name=database_name, rounds=rounds)
-    yield from audit_rows(server, database_name=database_name, folder=folder, rounds=rounds)
+PARTS = ("pages", "gate", "audit")
+
+
+def rows(server: PrivatePostgres, *, database_name: str, folder: Path, rounds: int, parts: Sequence[str] = PARTS) -> Iterator[str]:
+    """One line per figure, as soon as it is measured; pages first, for they clone the database while nobody is connected."""
+    if "pages" in parts:
+        yield from pages.rows(server, database_name=database_name, rounds=rounds)
+    if "gate" in parts:
+        yield from gate.rows(server, database_name=database_name, rounds=rounds)
+    if "audit" in parts:
+        yield from audit_rows(server, database_name=database_name, folder=folder, rounds=rounds)
 
 
 def audit_rows(server: PrivatePostgres, *, database_name: str, folder: Path, rounds: int) -> Iterator[str]:

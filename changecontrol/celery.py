@@ -39,6 +39,36 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 60},
         },
+        "chase-agreements": {
+            "task": "apps.approvals.beat.chase_agreements",
+            "schedule": 300.0,
+            "options": {"expires": 300},
+        },
+        "sweep-mail": {
+            "task": "apps.notifications.beat.sweep_mail",
+            "schedule": 5.0,
+            "options": {"expires": 30},
+        },
+        "forget-mail": {
+            "task": "apps.notifications.beat.forget_mail",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
+        "read-versions": {
+            "task": "apps.changes.beat.read_versions",
+            "schedule": 5.0,
+            "options": {"expires": 30},
+        },
+        "clear-evidence": {
+            "task": "apps.changes.beat.clear_evidence_waiting",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
+        "forget-what-ended": {
+            "task": "apps.accounts.beat.forget_what_ended",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "make-partitions": {
             "task": "apps.gate.beat.make_partitions",
             "schedule": 3600.0,

@@ -18,6 +18,7 @@ from changecontrol.env import (
     env_str,
     kept_secret,
 )
+from changecontrol.mail import mail_way, sender
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env_str("VAR_DIR", str(BASE_DIR / "var"))).resolve()
@@ -25,7 +26,8 @@ TESTING = "pytest" in sys.modules
 
 DEBUG = env_bool("DEBUG", default=False)
 SECRET_KEY = "only-for-tests" if TESTING else kept_secret("SECRET_KEY", VAR_DIR / "keys" / "secret_key")
-PUBLIC_URL = env_str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS")  # earlier ones: sessions and enrolled authenticator apps go on working
+PUBLIC_URL = env_str("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 ORGANISATION = env_str("ORGANISATION", "Your organisation")
 ALLOWED_HOSTS = [
     *env_list("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]"),
@@ -44,6 +46,7 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
     "apps.core",
@@ -55,11 +58,13 @@ INSTALLED_APPS = [
     "apps.gate",
     "apps.deployments",
     "apps.incidents",
+    "apps.notifications",
     "apps.home",
 ]
 
 MIDDLEWARE = [
     "apps.gate.middleware.gate_first",  # the gate answers before sessions, CSRF and sign-in are looked at
+    "apps.core.middleware.bounded_body",  # before anybody reads, and so stores, what was sent
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -90,6 +95,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "apps.home.context.shell",
+                "apps.accounts.context.ways_in",
             ],
             "builtins": ["apps.core.templatetags.face", "django.templatetags.static"],
         },
@@ -130,18 +136,31 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = True
+MFA_ADAPTER = "apps.accounts.adapter.FactorsAdapter"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_FORMS = {
+    "authenticate": "apps.accounts.sign_in_forms.Code",
+    "reauthenticate": "apps.accounts.sign_in_forms.CodeAgain",
+    "authenticate_webauthn": "apps.accounts.sign_in_forms.Passkey",
+    "reauthenticate_webauthn": "apps.accounts.sign_in_forms.PasskeyAgain",
+    "login_webauthn": "apps.accounts.sign_in_forms.PasskeyAlone",
+}
+OIDC_ISSUER = env_str("OIDC_ISSUER").rstrip("/")
+OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env_str("OIDC_CLIENT_ID"), env_str("OIDC_CLIENT_SECRET")
+OIDC_NAME = env_str("OIDC_NAME", "single sign-on")
+if 0 < sum(map(bool, (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET))) < 3:
+    raise BadSetting("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET come together or not at all.")
 ALLAUTH_TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXY_COUNT", 0)
-EMAIL_BACKEND = env_str("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
-EMAIL_FILE_PATH = VAR_DIR / "mail"
-EMAIL_HOST, EMAIL_PORT = env_str("EMAIL_HOST", "localhost"), env_int("EMAIL_PORT", 25)
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
-    env_str("EMAIL_HOST_USER"),
-    env_str("EMAIL_HOST_PASSWORD"),
-)
-EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", default=False)
-DEFAULT_FROM_EMAIL = env_str("DEFAULT_FROM_EMAIL", "changecontrol@localhost")
+MAIL = mail_way(VAR_DIR / "mail")
+EMAIL_BACKEND, EMAIL_FILE_PATH = MAIL.backend, MAIL.folder
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.host, MAIL.port, MAIL.user, MAIL.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL.use_starttls, MAIL.use_tls
+EMAIL_TIMEOUT = 8  # seconds that one answer of the mail server may take
+DEFAULT_FROM_EMAIL = sender(env_str("DEFAULT_FROM_EMAIL", "changecontrol@localhost"))
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {"default": {"BACKEND": "apps.accounts.counting.SharedCache"}}  # attempts are counted over all processes
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = True
@@ -191,6 +210,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {  # names that several shapes share
+        "ChangeKind": "apps.changes.states.Kind",
+        "ChangeState": "apps.changes.states.State",
+        "LegState": "apps.changes.states.LegState",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.gate.schema.add_gate",
@@ -198,6 +222,13 @@ SPECTACULAR_SETTINGS = {
 }
 
 CELERY_BROKER_URL = address("REDIS_URL") or "redis://localhost:6379/0"
+EVIDENCE_MEGABYTES = env_int("EVIDENCE_MEGABYTES", 16)  # the largest file that may be shown as evidence
+if not 1 <= EVIDENCE_MEGABYTES <= 100:
+    raise BadSetting("EVIDENCE_MEGABYTES is a whole number from 1 to 100.")
+FILES_DIR = Path(env_str("FILES_DIR")).resolve() if env_str("FILES_DIR") else None  # evidence lies there instead of in the database
+REPOSITORY_PATHS = env_list("REPOSITORY_PATHS", "/")  # directories below which services' repositories are read
+REPOSITORY_PROTOCOLS = env_list("REPOSITORY_PROTOCOLS", "https,ssh")  # by which repositories elsewhere are fetched
+GIT_CONFIG_FILE = env_str("GIT_CONFIG_PATH")  # the operator's git configuration for fetching: credential helper, ssh command
 SIGNING_KEY_FILE = Path(env_str("SIGNING_KEY_FILE") or VAR_DIR / "keys" / "signing.pem")
 ACCEPTED_KEYS = env_key_ids("ACCEPTED_KEYS")  # ids of earlier signing keys whose signatures still count
 

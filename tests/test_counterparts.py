@@ -37,7 +37,7 @@ WRITTEN_BY_THE_PRODUCT = {
     "audit.Installation": "a single row, made by the migration",
 }
 # How a badge family is called where the name of the app does not say it.
-FAMILIES = {"Change": "change", "Leg": "leg", "Deployment": "deployment", "Incident": "incident"}
+FAMILIES = {"Change": "change", "Leg": "leg", "Deployment": "deployment", "Incident": "incident", "Notification": "notification"}
 # Modules that nothing names because something else runs them whole.
 RUN_WHOLE = {
     "apps": "Django loads it",
@@ -231,7 +231,7 @@ def is_used(name: str) -> bool:
     start, _, page = name.partition("/")
     spelled = f'"{name}"' in PYTHON or f'"{name}"' in MARKUP or f"'{name}'" in MARKUP or name in BY_STATUS
     computed = bool(page) and f'f"{start}/{{' in PYTHON
-    return spelled or computed or (start in {"account", "allauth"} and replaces(name))
+    return spelled or computed or (start in {"account", "allauth", "mfa"} and replaces(name))
 
 
 def replaces(name: str) -> bool:

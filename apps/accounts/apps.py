@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 
 class Accounts(AppConfig):
@@ -15,3 +16,4 @@ class Accounts(AppConfig):
         import_module("apps.accounts.adapter")
         import_module("apps.accounts.schema")
         import_module("apps.accounts.witness")
+        register(import_module("apps.accounts.checks").passkeys_fit_public_url, Tags.security, deploy=True)

@@ -1,8 +1,11 @@
 """The queries that build the facts about people which rules and steps decide on."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
-from apps.accounts.models import Membership, Person, RoleGrant, Team
+from apps.accounts.hours import Hours
+from apps.accounts.models import Membership, Person, RoleGrant, Team, WorkingHours
 from apps.accounts.roles import Role
 from apps.accounts.rules import Asker, Subject, TeamFacts
 from apps.core.actors import Actor
@@ -55,3 +58,21 @@ def team_facts(team: Team) -> TeamFacts:
     """The facts about a team something is done to."""
     members = Membership.objects.filter(team=team, ended_at__isnull=True).order_by("person__name").values_list("person__name", flat=True)
     return TeamFacts(name=team.name, is_retired=team.retired_at is not None, members=tuple(members))
+
+
+def hours_of(person: Person) -> Hours:
+    """When a person works; the house's hours in their zone where they said nothing."""
+    row = WorkingHours.objects.filter(person=person).first()
+    return Hours(frozenset(row.days), row.begins, row.ends, person.time_zone) if row else Hours(zone=person.time_zone)
+
+
+def hours_of_people(people: Iterable[Person]) -> dict[int, Hours]:
+    """The same for many, by person, in one statement."""
+    wanted = list(people)
+    rows = {row.person_id: row for row in WorkingHours.objects.filter(person__in=wanted)}
+    return {
+        person.pk: Hours(frozenset(row.days), row.begins, row.ends, person.time_zone)
+        if (row := rows.get(person.pk))
+        else Hours(zone=person.time_zone)
+        for person in wanted
+    }

@@ -3,16 +3,19 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.accounts.access import people, present_people, teams
+from apps.accounts.hours import WEEKDAYS
 from apps.accounts.identities import LONGEST, LONGEST_ISSUER, IdentityKind
 from apps.accounts.models import Person, Team
 from apps.accounts.roles import PURPOSE, WIDE_ONLY, Role
 from apps.accounts.rules import LONGEST_TOKEN_DAYS
 from apps.accounts.steps import LONGEST_NAME
+from apps.core.texts import why_not_line
 from apps.core.zones import zone_names
 
 KINDS = {
@@ -43,6 +46,79 @@ class ZoneChoice(forms.ChoiceField):
     def __init__(self, **given: Any) -> None:  # noqa: ANN401 - handed on to Django
         names = sorted(zone_names())
         super().__init__(choices=[(name, name.replace("_", " ")) for name in names], label="Time zone", **given)
+
+
+class PersonChoice(forms.ModelChoiceField):  # type: ignore[type-arg]  # Django's class takes no type arguments
+    """Somebody from a list, by public id; whatever else is sent is answered in our words, an id that is none too."""
+
+    default_error_messages = {"required": "Choose somebody.", "invalid_choice": "Nobody in the list is meant by this. Choose somebody."}
+
+    def __init__(self, *, empty_label: str = "Choose", **given: Any) -> None:  # noqa: ANN401 - the field's own options
+        super().__init__(Person.objects.none(), to_field_name="public_id", empty_label=empty_label, **given)
+
+    def to_python(self, value: Any) -> Any:  # noqa: ANN401 - Django's own signature
+        """The person."""
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice") from error
+
+
+class Answer(forms.JSONField):
+    """What an authenticator answered, as a script wrote it into the form."""
+
+    widget = forms.HiddenInput
+    longest = 20_000
+
+    def to_python(self, value: Any) -> Any:  # noqa: ANN401 - Django's own signature
+        """Read the JSON; nothing that no browser sends is read at all."""
+        if isinstance(value, str) and len(value) > self.longest:
+            raise ValidationError("The answer is longer than any passkey’s. Try again.")
+        try:
+            return super().to_python(value)
+        except RecursionError as error:
+            raise ValidationError("The answer is no passkey’s. Try again.") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:  # noqa: ANN401 - Django's own signature
+        """Each answer is good for one asking: none is shown again."""
+        del data, initial
+
+    def prepare_value(self, value: Any) -> str:  # noqa: ANN401 - Django's own signature
+        """The field begins empty."""
+        del value
+        return ""
+
+
+class NewPasskey(forms.Form):
+    """A passkey to enrol."""
+
+    name = forms.CharField(max_length=60, help_text="Where it lies, such as: work laptop, blue key.")
+    credential = Answer()
+
+    def clean_name(self) -> str:
+        """Say it before the authenticator was asked in vain."""
+        name: str = self.cleaned_data["name"]
+        if said := why_not_line(name, longest=60):
+            raise ValidationError(said)
+        return name
+
+
+class AppCode(forms.Form):
+    """What the app shows after it was given the secret."""
+
+    code = forms.CharField(
+        max_length=20, label="Code the app shows", widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"})
+    )
+
+
+class Hours(forms.Form):
+    """Weekdays and hours, in the person's own zone."""
+
+    days = forms.TypedMultipleChoiceField(
+        choices=[(at, name) for at, name in enumerate(WEEKDAYS)], coerce=int, widget=forms.CheckboxSelectMultiple, label="Working days"
+    )
+    begins = forms.TimeField(label="From", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    ends = forms.TimeField(label="To", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
 
 class Join(forms.Form):

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from enum import StrEnum
 
+from apps.core.references import Reference
 from apps.core.refusals import BadContent
 from apps.core.texts import why_not_line
 
@@ -11,6 +12,7 @@ MAILBOX = re.compile(r"[^@\s<>\"(),;:\\\[\]]+@[^@\s<>\"(),;:\\\[\]]+")
 IN_BRACKETS = re.compile(r"[^<>]*<([^<>]*)>")
 LONGEST = 254
 LONGEST_ISSUER = 200
+UNKNOWN = Reference("sign_in", "unknown")  # whom an attempt to sign in was meant for, where nobody is known by that name
 
 
 class IdentityKind(StrEnum):

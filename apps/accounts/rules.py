@@ -212,3 +212,23 @@ def last_administrator(subject: Subject) -> Refusal | None:
         f"{subject.name} is the last active administrator.",
         "Grant the role to somebody else first; nobody could undo this.",
     )
+
+
+def why_not_reset_factors(asker: Asker, subject: Subject, *, factors: int) -> Refusal | None:
+    """Somebody else vouches that the person lost them: an administrator who reset their own would need nobody."""
+    if refusal := why_not_administer(asker) or absent(subject):
+        return refusal
+    if asker.id == subject.id:
+        return not_allowed(
+            "resets_oneself", "You cannot reset your own factors.", "Remove them on your profile page, or ask another administrator."
+        )
+    return None if factors else not_now("no_factors", f"{subject.name} has no passkey and no authenticator app.")
+
+
+def why_not_enrol(asker: Asker) -> Refusal | None:
+    """A script proves nothing about who sits at the browser."""
+    if asker.uses_token:
+        return not_allowed(
+            "token_enrols_nothing", "A token cannot change what you sign in with.", "Sign in with a browser and do it there."
+        )
+    return None

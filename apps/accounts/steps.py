@@ -10,9 +10,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 
 from apps.accounts.access import is_member, person_by_identity
+from apps.accounts.enrolment import end_factors
 from apps.accounts.facts import asker_of, has_administrator, has_grant
 from apps.accounts.identities import MAIL_KINDS, IdentityKind, read_email, read_identity
 from apps.accounts.models import Identity, Membership, Person, PersonalToken, RoleGrant, SetUpCode, Team
+from apps.accounts.presence import end_others
 from apps.accounts.roles import Role
 from apps.accounts.rules import Asker
 from apps.audit.names import actor_text
@@ -161,6 +163,7 @@ def take_role(person: Person, role: Role, *, by: Actor, at: datetime, team: Team
 def end_access(person: Person, *, by: Actor, at: datetime) -> None:
     """End every session and revoke every token of a person; coming back means signing in anew."""
     Person.objects.filter(pk=person.pk).update(session_round=F("session_round") + 1)
+    end_others(person, key=None)
     for token in PersonalToken.objects.filter(person=person, revoked_at__isnull=True):
         revoke_token(token, by=by, at=at)
 
@@ -195,6 +198,7 @@ def fold(gone: Person, keep: Person, *, by: Actor, at: datetime) -> None:
         if not has_grant(keep, Role(grant.role), grant.team):
             give_role(keep, Role(grant.role), team=grant.team, by=by, at=at)
     end_access(gone, by=by, at=at)
+    end_factors(gone, by=by, at=at)
     Person.objects.filter(pk=gone.pk).update(is_active=False, deactivated_at=gone.deactivated_at or at, merged_into=keep)
     Person.objects.filter(merged_into=gone).update(merged_into=keep)
     record(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.accounts.views import people, profile, teams
+from apps.accounts.views import factors, people, profile, teams
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,6 +11,15 @@ urlpatterns = [
     path("me/", profile.profile, name="profile"),
     path("me/tokens/", profile.tokens, name="tokens"),
     path("me/tokens/<uuid:public_id>/revocation/", profile.token_revocation, name="token_revocation"),
+    path("me/hours/", profile.hours, name="hours"),
+    path("me/factors/", factors.factors, name="factors"),
+    path("me/passkeys/new/", factors.new_passkey, name="new_passkey"),
+    path("me/passkeys/<uuid:public_id>/removal/", factors.passkey_removal, name="passkey_removal"),
+    path("me/app/", factors.app, name="app"),
+    path("me/app/removal/", factors.app_removal, name="app_removal"),
+    path("me/recovery-codes/", factors.recovery_codes, name="recovery_codes"),
+    path("me/sessions/<uuid:public_id>/end/", factors.session_end, name="session_end"),
+    path("me/sessions/others/end/", factors.other_sessions_end, name="other_sessions_end"),
     path("teams/", teams.every_team, name="teams"),
     path("teams/<slug:slug>/", teams.team, name="team"),
     path("teams/<slug:slug>/name/", teams.name, name="team_name"),
@@ -21,6 +30,7 @@ urlpatterns = [
     path("<uuid:public_id>/deactivation/", people.deactivation, name="deactivation"),
     path("<uuid:public_id>/reactivation/", people.reactivation, name="reactivation"),
     path("<uuid:public_id>/invitation/", people.invitation, name="invitation"),
+    path("<uuid:public_id>/factors/removal/", factors.reset, name="factors_removal"),
     path("<uuid:public_id>/merger/", people.merger, name="merger"),
     path("<uuid:public_id>/identities/", people.identities, name="identities"),
     path("<uuid:public_id>/identities/<int:identity_id>/removal/", people.identity_removal, name="identity_removal"),

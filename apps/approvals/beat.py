@@ -1,11 +1,12 @@
-"""What the clock drives: a change whose period is over ends."""
+"""What the clock drives: a change whose period is over ends, and whoever keeps one waiting is told."""
 
 import logging
 
 from celery import shared_task
 from django.utils import timezone
 
-from apps.approvals.actions import expire_change
+from apps.approvals.actions import chase_agreement, expire_change
+from apps.approvals.facts.waiting import changes_to_look_at
 from apps.changes.models import Change
 from apps.changes.states import OPEN
 from apps.core.actors import system
@@ -30,3 +31,15 @@ def expire_changes(**_: object) -> int:
         else:
             ended += 1
     return ended
+
+
+@shared_task
+def chase_agreements(**_: object) -> int:
+    """Remind, escalate and expire what is due and return how many people were told; what is busy is due at the next tick."""
+    told = 0
+    for change_id in [*changes_to_look_at(timezone.now()).values_list("pk", flat=True)]:
+        try:
+            told += chase_agreement(change_id=change_id, by=CLOCK)
+        except Refused as error:
+            logger.info("CHG-%s is not chased yet: %s", change_id, error)
+    return told

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +19,16 @@ OWNERS = ("BUSINESS", "TECHNICAL", "ANY")
 MEANINGS = ("APPROVAL", "REVIEW", "AUTHORISATION")
 PARTS = ("scope", "plan", "rollback", "period", "story")
 SIGNED = ("scope", "plan", "rollback", "period")
-HANDS = ("requester", "last_editor")
+HANDS = ("requester", "last_editor")  # kept out unless a policy says otherwise
+MAKERS = ("author", "committer")  # kept out where a policy says so
 PROMOTIONS = ("ONE", "ALL")
 LARGEST_RULES, LARGEST_NEEDED, LARGEST_STAGE, LARGEST_PERSONS = 20, 20, 9, 100
-LONGEST_LABEL = 80
-MEMBERS = {"schema", "rules", "exclude", "solo", "require_digest", "promotion", "forbid_approver_start"}
+LONGEST_LABEL, LONGEST_WAIT = 80, 24 * 90
+# What time does to an agreement that is waited for, in hours since it is; left out where nothing shall happen.
+WAITS = ("remind_after_hours", "escalate_after_hours", "expire_after_hours")
+MEMBERS = {"schema", "rules", "exclude", "solo", "require_digest", "promotion", "forbid_approver_start", "require_passkey", *WAITS}
 RULE_MEMBERS = {"key", "label", "group", "needed", "stage", "meaning", "parts"}
-SWITCHES = ("solo", "require_digest", "forbid_approver_start")
+SWITCHES = ("solo", "require_digest", "forbid_approver_start", "require_passkey")
 
 Errors = dict[str, list[str]]
 
@@ -44,13 +48,14 @@ def policy_bytes(document: object) -> bytes:
         errors[name] = ["A policy has no such field."]
     if document.get("schema", SCHEMA) != SCHEMA:
         errors["schema"] = [f"Only schema {SCHEMA} is known."]
-    exclude = _chosen(document.get("exclude", list(HANDS)), HANDS, "exclude", errors)
+    exclude = _chosen(document.get("exclude", list(HANDS)), (*HANDS, *MAKERS), "exclude", errors)
     body = {
         "schema": SCHEMA,
         "rules": _rules(document.get("rules"), errors),
         "exclude": exclude,
         "promotion": _one_of(document.get("promotion", "ONE"), PROMOTIONS, "promotion", errors),
         **{name: _switch(document.get(name, False), name, errors) for name in SWITCHES},
+        **_waits(document, errors),
     }
     if not body["solo"] and "requester" not in exclude and "exclude" not in errors:
         errors["exclude"] = ["Nobody agrees to their own change. Keep requester, or switch solo on."]
@@ -75,6 +80,8 @@ def read_policy(body: bytes, *, policy_id: UUID, name: str, number: int, digest:
         require_digest=document["require_digest"],
         promotion=document["promotion"],
         forbid_approver_start=document["forbid_approver_start"],
+        require_passkey=document["require_passkey"],
+        **{name: document[name] for name in WAITS if name in document},
     )
 
 
@@ -88,6 +95,16 @@ def _rule_facts(rule: Mapping[str, Any]) -> RuleFacts:
         persons=frozenset(UUID(person) for person in given.get("persons", ())),
     )
     return RuleFacts(rule["key"], rule["label"], group, rule["needed"], rule["stage"], rule["meaning"], tuple(rule["parts"]))
+
+
+def _waits(document: Mapping[str, object], errors: Errors) -> dict[str, int]:
+    """The hours that are given, each later than the one before it."""
+    given = {name: document[name] for name in WAITS if document.get(name) is not None}
+    hours = {name: _whole(value, 1, LONGEST_WAIT, name, errors) for name, value in given.items()}
+    for earlier, later in combinations(hours, 2):
+        if hours[earlier] >= hours[later] and not errors.keys() & {earlier, later}:
+            errors[later] = [f"More than {hours[earlier]} hours: something milder happens then already."]
+    return hours
 
 
 def _rules(value: object, errors: Errors) -> list[dict[str, object]]:

@@ -1,21 +1,37 @@
-"""Whether a sign-off is what its statement says, and the statement what our key signed. A row put in by hand proves nothing."""
+"""Whether a sign-off is what its statement says, and the statement what our key and the person's passkey signed.
+
+A row put in by hand proves nothing."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
 from apps.approvals.models import SignOff
-from apps.approvals.statement import NotAStatement, Statement, read_statement, signed_message
+from apps.approvals.rules import PASSKEY, SESSION
+from apps.approvals.statement import GOOD_FOR, NotAStatement, Statement, challenge_of, read_statement, signed_message
 from apps.audit.keys import public_key
 from apps.changes.content import revision_digest
+from apps.core.actors import ActorKind
+from apps.core.assertions import Assertion, why_not_asserted
 from apps.core.canonical import digest, utc_seconds
 from apps.core.signing import ALG, key_id, verifies
 
 REMEMBERED = 4096  # statements; each is about 2 kB, and none of them ever changes
 
 _keys: dict[str, bytes] = {}  # by key id, which is a hash of the key itself: an entry cannot become wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A passkey as it was added: whose it is, its public key, and from when to when it signs."""
+
+    person_id: UUID
+    public_key: bytes
+    rp_id: str
+    added_at: datetime
+    removed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +55,12 @@ class Claim:
     meaning: str
     covered_parts: Collection[str]
     given_at: datetime
+    on_behalf_of: str = ""  # the person in whose place the row says it was given
+    assertion: Assertion | None = None
+    passkey: Enrolment | None = None  # the one that the assertion names, whoever it is of
 
 
-def claim_of(sign_off: SignOff, *, installation: UUID) -> Claim:
+def claim_of(sign_off: SignOff, *, installation: UUID, passkey: Enrolment | None = None) -> Claim:
     """The claim of a stored row; change with its requester, revision with its author, and person are read with it."""
     return Claim(
         statement=bytes(sign_off.statement),
@@ -58,7 +77,22 @@ def claim_of(sign_off: SignOff, *, installation: UUID) -> Claim:
         meaning=sign_off.meaning,
         covered_parts=sign_off.covered_parts,
         given_at=sign_off.given_at,
+        on_behalf_of=str(sign_off.delegation.person.public_id) if sign_off.delegation else "",
+        assertion=assertion_of(
+            *map(bytes, (sign_off.credential_id, sign_off.authenticator_data, sign_off.client_data, sign_off.assertion)),
+            rp_id=sign_off.rp_id,
+            origin=sign_off.origin,
+        ),
+        passkey=passkey,
     )
+
+
+def assertion_of(*columns: bytes, rp_id: str, origin: str) -> Assertion | None:
+    """The assertion of a row, in the order of its columns; None where not one of them is filled."""
+    credential_id, authenticator_data, client_data, signature = columns
+    if not any((*columns, rp_id, origin)):
+        return None
+    return Assertion(credential_id, authenticator_data, client_data, signature, rp_id, origin)
 
 
 def statement_holds(claim: Claim) -> bool:
@@ -83,7 +117,7 @@ def proved_statement(claim: Claim) -> Statement | None:
         statement.decision,
         statement.meaning,
         set(statement.covers),
-        utc_seconds(statement.at),
+        (statement.by.get("kind"), statement.by.get("id"), statement.by.get("on_behalf_of", "")),
     )
     written = (
         str(claim.installation),
@@ -94,9 +128,44 @@ def proved_statement(claim: Claim) -> Statement | None:
         claim.decision,
         claim.meaning,
         set(claim.covered_parts),
-        utc_seconds(claim.given_at),
+        (ActorKind.PERSON, str(claim.person_id), claim.on_behalf_of),
     )
-    return statement if said == written else None
+    is_theirs = said == written and is_timely(statement, given_at=claim.given_at)
+    return statement if is_theirs and why_not_by_passkey(statement, claim=claim) is None else None
+
+
+def is_timely(statement: Statement, *, given_at: datetime) -> bool:
+    """Whether a statement was signed when it says: at that second, or as long after it as one is good that was read first."""
+    if statement.by.get("credential") == SESSION:
+        return utc_seconds(statement.at) == utc_seconds(given_at)
+    return timedelta(0) <= given_at - statement.at <= GOOD_FOR
+
+
+def why_not_by_passkey(statement: Statement, *, claim: Claim) -> str | None:
+    """Return the code of what is wrong with the assertion beside a statement, or None.
+
+    A statement says in itself with what its person proved themselves: an assertion can neither be taken away nor added."""
+    assertion, passkey = claim.assertion, claim.passkey
+    if statement.by.get("credential") != PASSKEY:
+        return None if assertion is None else "not_asked"
+    if assertion is None:
+        return "missing"
+    if passkey is None:
+        return "unknown"
+    doubts = (
+        ("not_theirs", passkey.person_id != claim.person_id),
+        ("elsewhere", passkey.rp_id != assertion.rp_id),
+        ("added_later", passkey.added_at > claim.given_at),
+        ("removed_before", passkey.removed_at is not None and passkey.removed_at < statement.at),
+    )
+    if code := next((code for code, holds in doubts if holds), None):
+        return code
+    return _asserted(assertion, passkey.public_key, challenge_of(claim.statement))
+
+
+def is_by_passkey(proved: Statement | None) -> bool:
+    """Whether a proved statement was signed by its person's passkey too."""
+    return proved is not None and proved.by.get("credential") == PASSKEY
 
 
 def stated(data: bytes) -> Statement | None:
@@ -110,6 +179,7 @@ def stated(data: bytes) -> Statement | None:
 def forget() -> None:
     """Verify everything again from now on. At the start of a deployment nothing is taken from memory."""
     _proved.cache_clear()
+    _asserted.cache_clear()
     _keys.clear()
 
 
@@ -117,6 +187,12 @@ def forget() -> None:
 def _proved(statement: bytes, signature: bytes, public: bytes) -> Statement | None:
     """Verified once for these very bytes; none of the three can change without being another question."""
     return stated(statement) if verifies(public, signed_message(statement), signature) else None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _asserted(assertion: Assertion, public: bytes, challenge: bytes) -> str | None:
+    """Verified once, likewise."""
+    return why_not_asserted(assertion, public_key=public, challenge=challenge)
 
 
 def _public_key(of: str) -> bytes | None:

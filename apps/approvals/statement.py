@@ -1,8 +1,9 @@
 """Statement v1: the exact bytes a person signs off. Written once and stored; never made again to verify. Pure."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from apps.core.canonical import NotCanonical, canonical_bytes, read_canonical
 
 SCHEMA = 1
 TYPE = "changecontrol/sign-off/v1"
+GOOD_FOR = timedelta(minutes=5)  # from the moment a statement is put before a person until they sign it
 PREFIX = TYPE.encode() + b"\n"  # keeps a statement's signature from being taken for another document's
 MEMBERS = frozenset(
     {
@@ -90,6 +92,11 @@ def statement_bytes(statement: Statement) -> bytes:
 def signed_message(data: bytes) -> bytes:
     """What the signature is over: the statement's bytes behind their type."""
     return PREFIX + data
+
+
+def challenge_of(data: bytes) -> bytes:
+    """What a passkey is asked to sign: the hash of the very message that the server signs."""
+    return hashlib.sha256(signed_message(data)).digest()
 
 
 def read_statement(data: bytes) -> Statement:

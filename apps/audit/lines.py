@@ -24,7 +24,7 @@ LINES: Final[Mapping[str, Line]] = {
     # people
     Event.PERSON_JOINED: Line("user-plus", "go", "{subject} *joined*.", "[Entered by {other}.]"),
     Event.PERSON_INVITED: Line("mail", "wait", "{by} made a *one-time sign-in link* for {subject}."),
-    Event.PERSON_SIGNED_IN: Line("user", "mute", "{subject} *signed in*."),
+    Event.PERSON_SIGNED_IN: Line("user", "mute", "{subject} *signed in*[ by {means}]."),
     Event.PERSON_SIGNED_OUT: Line("logout", "mute", "{subject} *signed out*."),
     Event.PERSON_SIGN_IN_FAILED: Line("lock", "wait", "A sign-in as {subject} *failed*."),
     Event.PERSON_PASSWORD_CHANGED: Line("key", "ink", "{subject} has a *new password*.", "[Set by {other}.]"),
@@ -32,6 +32,17 @@ LINES: Final[Mapping[str, Line]] = {
     Event.PERSON_DEACTIVATED: Line("user-off", "stop", "{by} *deactivated* {subject}.", "Sign-offs not yet used no longer count."),
     Event.PERSON_REACTIVATED: Line("user-check", "go", "{by} *reactivated* {subject}."),
     Event.PERSON_MERGED: Line("users", "ink", "{by} *merged* [{gone} into ]{subject}: one person from now on."),
+    Event.PERSON_HOURS_CHANGED: Line("clock", "ink", "{by} changed the *working hours* of {subject}."),
+    Event.PERSON_FACTORS_RESET: Line("shield-lock", "stop", "{by} *removed every passkey and code* of {subject}."),
+    Event.PASSKEY_ADDED: Line("fingerprint", "go", "{subject} *enrolled a passkey*[, {passkey}].", "[For {rp_id}.]"),
+    Event.PASSKEY_REMOVED: Line("fingerprint", "wait", "A passkey of {subject}[, {passkey},] was *removed*.", "[By {other}.]"),
+    Event.PASSKEY_REFUSED: Line("fingerprint", "stop", "A passkey of {subject}[, {passkey},] was *refused*: {code}."),
+    Event.AUTHENTICATOR_APP_ADDED: Line("lock", "go", "{subject} *enrolled an authenticator app*."),
+    Event.AUTHENTICATOR_APP_REMOVED: Line("lock-open", "wait", "The authenticator app of {subject} was *removed*.", "[By {other}.]"),
+    Event.RECOVERY_CODES_MADE: Line("list-check", "ink", "{subject} made *recovery codes*.", "Those made before are void."),
+    Event.RECOVERY_CODE_USED: Line("list-check", "wait", "{subject} used a *recovery code*[; {left} are left]."),
+    Event.PROOF_REFUSED: Line("shield-lock", "wait", "{subject} *did not prove* who they are[: {what}]."),
+    Event.SESSIONS_ENDED: Line("logout", "mute", "{subject} *signed out* {count} of their browsers.", "[By {other}.]"),
     Event.IDENTITY_ADDED: Line(
         "fingerprint", "ink", "{subject} is now also known by *one more[ {kind}] identity*.", "[Entered by {other}.]"
     ),
@@ -84,6 +95,15 @@ LINES: Final[Mapping[str, Line]] = {
     Event.CHANGE_WITHDRAWN: Line("circle-minus", "mute", "{by} *withdrew* {change}."),
     Event.CHANGE_EXPIRED: Line("hourglass-off", "mute", "{change} *expired*: its period ended first."),
     Event.CHANGE_COMMENTED: Line("message", "mute", "{by} *commented* on {change}."),
+    Event.EVIDENCE_ATTACHED: Line("paperclip", "ink", "{by} *showed* {name} for {change}[, {place}].", "[{size} bytes, kind {kind}.]"),
+    Event.DEPENDENCY_ADDED: Line("link", "ink", "{by} put {subject} *after* {needs}."),
+    Event.DEPENDENCY_ENDED: Line("link", "mute", "{by} no longer puts {subject} *after* {needs}."),
+    Event.CHANGE_MODEL_WRITTEN: Line("template", "ink", "{by} *wrote* the change model {name}[, version {number}]."),
+    Event.CHANGE_MODEL_RETIRED: Line("template", "stop", "{by} *retired* the change model {name}."),
+    Event.CHANGE_WATCHED: Line("eye-check", "mute", "{by} *watches* {change}."),
+    Event.CHANGE_UNWATCHED: Line("eye-off", "mute", "{by} *watches* {change} *no more*."),
+    Event.SEARCH_SAVED: Line("filter", "mute", "{by} *saved a search*[: {name}]."),
+    Event.SEARCH_REMOVED: Line("filter", "mute", "{by} *removed a saved search*[: {name}]."),
     Event.LEG_STARTED: Line("progress", "ink", "{change} *began* in {environment} for {service}."),
     Event.LEG_DONE: Line("circle-check", "go", "{change} is *done* in {environment} for {service}."),
     Event.LEG_FAILED: Line("circle-x", "stop", "{change} *failed* in {environment} for {service}."),
@@ -109,8 +129,17 @@ LINES: Final[Mapping[str, Line]] = {
     Event.RESERVATION_MADE: Line("calendar-event", "ink", "{service}[ in {environment}] is *kept free for the way back*[ until {until}]."),
     Event.RESERVATION_RELEASED: Line("calendar-off", "mute", "The calendar of {service}[ in {environment}] is *free* again."),
     # approvals
-    Event.POLICY_WRITTEN: Line("scale", "wait", "{by} *wrote* the policy[ {name}][, version {number}][, for {environment}]."),
-    Event.POLICY_RETIRED: Line("scale", "stop", "{by} *retired* the policy[ {name}]."),
+    Event.POLICY_WRITTEN: Line(
+        "scale",
+        "wait",
+        "{by} *wrote* the policy[ {name}][, version {number}][, for {environment}].",
+        "[Proposed by {proposer}.][{single_handed}]",
+    ),
+    Event.POLICY_RETIRED: Line("scale", "stop", "{by} *retired* the policy[ {name}].", "[Proposed by {proposer}.][{single_handed}]"),
+    Event.POLICY_PROPOSED: Line(
+        "scale", "wait", "{by} *proposed* a change of the policy[ {name}][, for {environment}].", "Another administrator confirms it."
+    ),
+    Event.POLICY_PROPOSAL_DECIDED: Line("scale", "ink", "{by} *decided* on the proposed policy[ {name}][: {outcome}].", "[By {proposer}.]"),
     Event.SIGN_OFF_GIVEN: Line("writing-sign", "go", "{by} *signed*[ revision {revision} of] {change}[: {decision}].", "[Covers {parts}.]"),
     Event.SIGN_OFF_WITHDRAWN: Line("writing-sign", "wait", "{by} *withdrew the sign-off* of {change}."),
     Event.SIGN_OFF_LAPSED: Line(
@@ -118,6 +147,15 @@ LINES: Final[Mapping[str, Line]] = {
     ),
     Event.SIGN_OFF_REFUSED: Line("ban", "stop", "{by} could *not sign* {subject}.", "[Refused: {code}.]"),
     Event.POLICY_REFUSED: Line("ban", "stop", "{by} could *not change* a policy.", "[Refused: {code}.]"),
+    Event.ABSENCE_ENTERED: Line("calendar-off", "ink", "{name} is *away* from {starts_at} to {ends_at}.", "[Entered by {other}.]"),
+    Event.ABSENCE_CANCELLED: Line("calendar", "ink", "{by} *cancelled* the absence of {name}."),
+    Event.DELEGATION_GIVEN: Line("users", "ink", "{by} *asked* {delegate} *to stand in* from {starts_at} to {ends_at}."),
+    Event.DELEGATION_ENDED: Line("users", "wait", "{by} *ended* that {delegate} stands in for {name}."),
+    Event.DELEGATION_REFUSED: Line("ban", "stop", "{by} could *not change* who stands in.", "[Refused: {code}.]"),
+    Event.SIGN_OFF_REMINDED: Line("hourglass", "wait", "{change} *waits for* {name} [since {since}].", "Silence never approves."),
+    Event.SIGN_OFF_ESCALATED: Line(
+        "alert-triangle", "wait", "{change} *waits for an agreement*[ since {since}]; {name} is told.", "Silence never approves."
+    ),
     # gate
     Event.GATE_ANSWERED: Line(
         "barrier-block", "ink", "The gate answered *{verdict}*[ to {service}][ in {environment}].", "[For {change}.]"
@@ -158,6 +196,12 @@ LINES: Final[Mapping[str, Line]] = {
     Event.INCIDENT_RESOLVED: Line("circle-check", "go", "{by} *resolved* {incident}."),
     Event.TIMELINE_NOTED: Line("message", "mute", "{by} *noted* in {incident}."),
     Event.TIMELINE_CORRECTED: Line("pencil", "wait", "{by} *corrected* the timeline of {incident}."),
+    # notifications
+    Event.NOTIFICATIONS_CHOSEN: Line("bell", "mute", "{subject} *chose* what to be told."),
+    Event.NOTIFICATION_FAILED: Line(
+        "mail", "stop", "{person} could *not be told*[ of {change}][ of {deployment}][ of {incident}] by mail.", "[Tries: {tries}.]"
+    ),
+    Event.NOTIFICATION_RETRIED: Line("mail", "wait", "{by} had a mail to {person} *tried again*."),
     # the stream itself
     Event.KEY_LISTED: Line(
         "key", "wait", "A signing key was *listed*[: {key_id}].", "What the host's own key signs counts.[ It stands for {accepts} too.]"

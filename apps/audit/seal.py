@@ -108,6 +108,11 @@ def seal_lag(now: datetime) -> timedelta:
     return max(now - oldest, timedelta()) if oldest else timedelta()
 
 
+def sealed_to() -> int:
+    """The last sealed position: what the frame of every page shows."""
+    return _tip().position
+
+
 def standing() -> Standing:
     """How far the stream is sealed, and how many entries wait."""
     tip = _tip()

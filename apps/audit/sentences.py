@@ -20,6 +20,8 @@ ERASED: Final = "(erased)"
 MACHINERY: Final = "Change Control"
 # Codes of the product, stored in capitals and read in small letters; a label or a name is never touched.
 CODES: Final = {"role", "kind", "outcome", "decision", "meaning", "mode", "scope_kind", "strategy", "effect", "change_required", "verdict"}
+# What is told where it is true.
+FLAGS: Final = {"single_handed": "Single-handed: nobody else looked at it."}
 QUOTED: Final = ("reason", "text", "said")
 # An event that may be good or bad news takes its tone from its answer.
 ANSWERS: Final = ("decision", "verdict", "outcome")
@@ -54,11 +56,9 @@ def sentence(entry: StreamEntry, name_of: NameOf) -> Sentence:
 
 
 def actor_name(by: Actor, name_of: NameOf) -> str:
-    """Who acted, as people say it; a token speaks for its owner."""
+    """Who acted, as people say it; a token speaks for its owner, and somebody who stands in for whom they do."""
     if by.kind is ActorKind.SYSTEM:
         return MACHINERY
-    if by.kind is ActorKind.PERSON:
-        return name_of(f"person:{by.id}")
     name = name_of(f"{by.kind.value.lower()}:{by.id}")
     return f"{name} for {name_of(f'person:{by.on_behalf_of}')}" if by.on_behalf_of else name
 
@@ -81,7 +81,7 @@ def _plain(key: str, value: object) -> str:
     """A fact in words; what has none, such as true and false, is left to the line."""
     match value:
         case bool():
-            return ""
+            return FLAGS.get(key, "") if value else ""
         case str() if key in CODES:
             return value.lower().replace("_", " ")
         case str() | int():

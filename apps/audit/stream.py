@@ -70,6 +70,11 @@ def entry_by_id(entry_id: UUID) -> StreamEntry | None:
     return found[0] if found else None
 
 
+def entries_by_ids(ids: Collection[UUID]) -> dict[UUID, StreamEntry]:
+    """Many entries at once, by id; unknown ones are left out."""
+    return {entry.id: entry for entry in _read(Entry.objects.filter(id__in=ids))}
+
+
 def follow(cursor_name: str, limit: int) -> list[StreamEntry]:
     """The next sealed entries for a reader, in sealed order; moves its cursor in the caller's transaction.
 

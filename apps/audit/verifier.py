@@ -9,10 +9,11 @@ import hmac
 import json
 import re
 import sys
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,12 @@ from typing import Any
 HAS_CRYPTOGRAPHY = find_spec("cryptography") is not None
 if HAS_CRYPTOGRAPHY:
     from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 FORMAT = "changecontrol/export/v1"
 SIGN_OFF_PREFIX = b"changecontrol/sign-off/v1\n"
@@ -29,10 +35,13 @@ ENTRY_START = b'{"at":"'
 DETAIL_START = b'{"kind":"detail"'
 PLAIN_START = b',"details":{},"event":"'
 PLAIN = re.compile(PLAIN_START + rb'([a-z_.]+)","id":"([0-9a-f-]+)","refs":\[[^][{}\\]*\],"schema":1,"subject":"[^"{}\\]*"\}')
-NEEDED = (b"key.", b"detail.", b"sign_off.")  # events that later checks are made with
+NEEDED = (b"key.", b"detail.", b"sign_off.", b"passkey.")  # events that later checks are made with
 ENDORSEMENT_PREFIX = b"changecontrol/key-endorsement/v1\n"
 NO_HEAD = bytes(32)
 HASH = 32
+GOOD_FOR = timedelta(minutes=5)  # from the moment a statement is put before a person until they sign it
+FLAGS = 0x01 | 0x04  # somebody was there, and the authenticator checked who
+ASSERTED = ("credential_id", "authenticator_data", "client_data", "assertion")
 
 
 class UnreadableExport(Exception):
@@ -53,6 +62,20 @@ class Key:
     by: str
     accepts: set[str] = field(default_factory=set)
     endorsements: set[tuple[str, str]] = field(default_factory=set)
+    sign_offs: int = 0
+
+
+@dataclass
+class Passkey:
+    """A passkey as the stream tells of it: whose, its public key, for which domain, and when it was removed."""
+
+    public: bytes
+    person: str
+    rp_id: str
+    position: int | None
+    at: str
+    by: str
+    removed_at: str = ""
     sign_offs: int = 0
 
 
@@ -81,6 +104,7 @@ class Report:
     sign_offs: int = 0
     unsealed_sign_offs: int = 0
     keys: dict[str, Key] = field(default_factory=dict)
+    passkeys: dict[str, Passkey] = field(default_factory=dict)  # by credential, in base64url
     others: Counter[str] = field(default_factory=Counter)
     # Collected on the way, compared at the end: the entry that tells of a thing may come after it.
     gone: dict[tuple[str, str], int | None] = field(default_factory=dict)
@@ -249,6 +273,8 @@ def _look_inside(said: dict[str, Any], lines: Lines, report: Report, *, position
             _keep_key(said, report, where=where, position=position)
         case "detail.erased", {"entry": str(entry_id), "field": str(name)}:
             report.told_gone.add((entry_id, name))
+        case (("passkey.added" | "passkey.removed"), {"credential_id": str()}):
+            _keep_passkey(said, report, where=where, position=position)
         case (("sign_off.given" | "sign_off.withdrawn"), dict(data)):
             _keep_sign_off(said, data, report, where=where, position=position)
 
@@ -284,13 +310,33 @@ def _keep_key(said: dict[str, Any], report: Report, *, where: str, position: int
     key.endorsements.add((data["endorsement"], data["signature"]))
 
 
+def _keep_passkey(said: dict[str, Any], report: Report, *, where: str, position: int | None) -> None:
+    """A passkey is one person's, added once and removed once, by whomever."""
+    data, credential = said["data"], said["data"]["credential_id"]
+    if said["event"] == "passkey.added":
+        if credential in report.passkeys:
+            raise DoesNotHold(f"{where}: passkey {credential} was added before")
+        by = f"{said['by']['kind']}:{said['by']['id']}"
+        report.passkeys[credential] = Passkey(_unsafe(data["public_key"]), said["subject"], data["rp_id"], position, said["at"], by)
+    elif credential in report.passkeys:
+        report.passkeys[credential].removed_at = said["at"]
+
+
+def _unsafe(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
 def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether the key's owner signed the message; True where nothing can check it, which the report says."""
+    """Whether the key's owner signed the message; True where nothing can check it, which the report says.
+
+    Ours are bare Ed25519 keys; a passkey's comes with its algorithm: ES256, Ed25519 or RS256."""
     if not HAS_CRYPTOGRAPHY:
         return True
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
+        key: Any = Ed25519PublicKey.from_public_bytes(public) if len(public) == HASH else load_der_public_key(public)
+        ways = {EllipticCurvePublicKey: (ECDSA(SHA256()),), RSAPublicKey: (PKCS1v15(), SHA256()), Ed25519PublicKey: ()}
+        key.verify(signature, message, *next(way for kind, way in ways.items() if isinstance(key, kind)))
+    except (InvalidSignature, ValueError, StopIteration):
         return False
     return True
 
@@ -338,6 +384,7 @@ def _verify_sign_offs(sign_offs: list[dict[str, Any]], report: Report) -> None:
         _verify_signature(said, statement, told, report, name=name)
         try:
             _verify_words(said, json.loads(statement), told.entry, report, name=name)
+            _verify_assertion(said, statement, told.entry, report, name=name)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DoesNotHold(f"{name}: its statement or its entry lacks what must be compared ({error})") from error
         report.sign_offs += 1
@@ -362,6 +409,34 @@ def _verify_signature(said: dict[str, Any], statement: bytes, told: Told, report
     key.sign_offs += 1
 
 
+def _verify_assertion(said: dict[str, Any], statement: bytes, entry: dict[str, Any], report: Report, *, name: str) -> None:
+    """What a passkey signed: this statement, verified by its authenticator, with a key that the stream gave to this person."""
+    credential_id, data, client_data, signature = (b64decode(said[part], validate=True) for part in ASSERTED)
+    if json.loads(statement)["by"]["credential"] != "passkey":
+        if any((credential_id, data, client_data, signature, said["rp_id"], said["origin"])):
+            raise DoesNotHold(f"{name}: an assertion stands beside a statement that tells of none")
+        return
+    passkey, client = urlsafe_b64encode(credential_id).rstrip(b"=").decode(), json.loads(client_data)
+    key = report.passkeys.get(passkey)
+    if key is None:
+        raise DoesNotHold(f"{name}: its passkey {passkey} was never added in the stream")
+    challenge = hashlib.sha256(SIGN_OFF_PREFIX + statement).digest()
+    host = re.sub(r"^https?://|:\d+$", "", said["origin"])
+    doubts = {
+        "is another person's": key.person != f"person:{entry['by']['id']}",
+        "was added after it": key.at > entry["at"],
+        "was removed before it": bool(key.removed_at) and key.removed_at < entry["at"],
+        "signed something else": client["type"] != "webauthn.get" or _unsafe(client["challenge"]) != challenge,
+        "was asked at another address": client["origin"] != said["origin"] or not f".{host}".endswith(f".{key.rp_id}"),
+        "is for another domain": (said["rp_id"], data[:HASH]) != (key.rp_id, hashlib.sha256(key.rp_id.encode()).digest()),
+        "did not verify its person": len(data) < HASH + 5 or data[HASH] & FLAGS != FLAGS,
+        "did not sign it": not _is_signed(key.public, data + hashlib.sha256(client_data).digest(), signature),
+    }
+    if wrong := next((what for what, holds in doubts.items() if holds), None):
+        raise DoesNotHold(f"{name}: its passkey {passkey} {wrong}")
+    key.sign_offs += 1
+
+
 def _verify_words(said: dict[str, Any], stated: dict[str, Any], entry: dict[str, Any], report: Report, *, name: str) -> None:
     """What was signed, member by member, against what the stream tells."""
     data, by = entry["data"], entry["by"]
@@ -370,17 +445,25 @@ def _verify_words(said: dict[str, Any], stated: dict[str, Any], entry: dict[str,
         "sign-off": (f"sign_off:{said['id']}", entry["subject"]),
         "change": ([f"change:{stated['change']}"], [ref for ref in entry["refs"] if ref.startswith("change:")]),
         "person": (f"PERSON:{stated['person']['id']}", f"{by['kind']}:{by['id']}"),
+        "hand": (stated["by"], by),
         "revision": (stated["revision"]["number"], data["revision"]),
         "digest of the revision": (stated["revision"]["digest"], data["digest"]),
         "parts": (sorted(stated["covers"]), data["parts"]),
         "decision": (stated["decision"], data["decision"]),
         "meaning": (stated["meaning"], data["meaning"]),
-        "moment": (stated["at"], entry["at"][:19] + "Z"),
+        "moment": (stated["at"], entry["at"][:19] + "Z") if not _is_timely(stated, entry) else ("", ""),
         "withdrawal": (said["withdrawn_at"], report.told_ends.get(said["id"])),
     }
     for what, (signed, told) in words.items():
         if signed != told:
             raise DoesNotHold(f"{name}: the {what} is {signed} here and {told} in the stream")
+
+
+def _is_timely(stated: dict[str, Any], entry: dict[str, Any]) -> bool:
+    """Whether a statement that was read first was signed while it was good; one that was not is signed in its own second."""
+    if stated["by"]["credential"] == "session":
+        return bool(stated["at"] == entry["at"][:19] + "Z")
+    return timedelta(0) <= datetime.fromisoformat(entry["at"]) - datetime.fromisoformat(stated["at"]) <= GOOD_FOR
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -410,6 +493,10 @@ def sentences(report: Report) -> list[str]:
         said.append(f"{report.erased} details erased, each told by an entry")
     said.append(_sign_offs_in_words(report))
     said += [f"key {key_id}, {_key_in_words(key_id, key, report)}" for key_id, key in report.keys.items()]
+    for name, one in report.passkeys.items():
+        removed = f", removed {one.removed_at}" if one.removed_at else ""
+        place = f"added at position {one.position or 'unsealed'} by {one.by} for {one.person} at {one.rp_id}"
+        said.append(f"passkey {name}, {place}{removed}, {one.sign_offs} sign-offs")
     if report.keys and not report.believed:
         said.append("each of these keys was believed: a key that is not yours could sign anything. Name yours with --key")
     said += [f"{count} lines of kind {kind} not looked at" for kind, count in report.others.items()]

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from apps.accounts.access import has_role
+from apps.accounts.facts import standing_grants
 from apps.accounts.models import Membership, Person
 from apps.accounts.roles import Role
 from apps.catalog.models import Arrival, Environment, Ownership, Service, Target
@@ -23,6 +24,15 @@ def services_for(person: Person, *, text: str = "") -> QuerySet[Service]:
     member = Membership.objects.filter(team=OuterRef("team"), person=person, ended_at__isnull=True)
     owner = Ownership.objects.filter(service=OuterRef("pk"), ended_at__isnull=True).filter(Q(person=person) | Q(person__merged_into=person))
     return found.filter(Q(is_restricted=False) | Exists(member) | Exists(owner))
+
+
+def services_hidden_from(person: Person) -> QuerySet[Service]:
+    """Every restricted service this person may not see: the few to leave out, where `services_for` are the many to keep."""
+    auditor = standing_grants().filter(person=person.pk, role=Role.AUDITOR, team__isnull=True)
+    member = Membership.objects.filter(team=OuterRef("team"), person=person.pk, ended_at__isnull=True)
+    same = Q(person=person.pk) | Q(person__in=Person.objects.filter(merged_into=person.pk))
+    owner = Ownership.objects.filter(same, service=OuterRef("pk"), ended_at__isnull=True)
+    return Service.objects.filter(~Exists(auditor), ~Exists(member), ~Exists(owner), is_restricted=True)
 
 
 def may_see(person: Person, service: Service) -> bool:

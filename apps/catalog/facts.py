@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import DateTimeField, F, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from apps.accounts.models import Membership, Person, RoleGrant
 from apps.catalog.models import Environment, Ownership, Service, Target
@@ -40,24 +42,32 @@ class _Held:
         self._self_granted: dict[int, datetime] = {}
         self._stands_for: defaultdict[int | None, set[UUID]] = defaultdict(set)
         self._people = people
-        where = Q(team__isnull=True) | Q(team=service.team_id) if service else Q(team__isnull=True)
-        for grant in RoleGrant.objects.filter(where, person__in=people, revoked_at__isnull=True):
-            self._roles[grant.person_id].add(grant.role)
-            self._note(grant.person_id, grant.granted_by, grant.granted_at)
-        for membership in Membership.objects.filter(person__in=people, ended_at__isnull=True).select_related("team"):
-            self._teams[membership.person_id].add(membership.team.public_id)
-            self._note(membership.person_id, membership.started_by, membership.started_at)
+        grants = RoleGrant.objects.filter(Q(team__isnull=True) | Q(team=service.team_id) if service else Q(team__isnull=True))
+        rows = [
+            _held("ROLE", grants.filter(person__in=people, revoked_at__isnull=True), "person", "role", "granted"),
+            _held("TEAM", Membership.objects.filter(person__in=people, ended_at__isnull=True), "person", "team__public_id", "started"),
+        ]
         if service is not None:
-            self._load_ownerships(service)
-            for merged_into, public_id in Person.objects.filter(merged_into__in=people).values_list("merged_into", "public_id"):
-                self._stands_for[merged_into].add(public_id)
+            mine = Q(person__in=people) | Q(person__merged_into__in=people)
+            owned = Ownership.objects.filter(mine, service=service, ended_at__isnull=True)
+            rows.append(_held("OWNER", owned.annotate(holder=Coalesce("person__merged_into", "person")), "holder", "kind", "started"))
+            merged = Person.objects.filter(merged_into__in=people)
+            rows.append(_held("MERGED", merged, "merged_into", "public_id", ""))
+        for kind, pk, value, by, at in rows[0].union(*rows[1:], all=True):
+            self._keep(kind, pk, value)
+            if by:
+                self._note(pk, by, at)
 
-    def _load_ownerships(self, service: Service) -> None:
-        own = Q(person__in=self._people) | Q(person__merged_into__in=self._people)
-        for ownership in Ownership.objects.filter(own, service=service, ended_at__isnull=True).select_related("person"):
-            holder = ownership.person.merged_into_id or ownership.person_id
-            self._owner_of[holder].add(ownership.kind)
-            self._note(holder, ownership.started_by, ownership.started_at)
+    def _keep(self, kind: str, pk: int, value: str) -> None:
+        match kind:
+            case "ROLE":
+                self._roles[pk].add(value)
+            case "TEAM":
+                self._teams[pk].add(UUID(value))
+            case "OWNER":
+                self._owner_of[pk].add(value)
+            case _:
+                self._stands_for[pk].add(UUID(value))
 
     def _note(self, pk: int, given_by: str, at: datetime) -> None:
         if given_by == f"{ActorKind.PERSON.value}:{self._people[pk].public_id}":
@@ -77,6 +87,17 @@ class _Held:
             self_granted_at=self._self_granted.get(pk),
             stands_for=frozenset(self._stands_for[pk]),
         )
+
+
+def _held(kind: str, rows: QuerySet[Any], holder: str, value: str, verb: str) -> QuerySet[Any, Any]:
+    """One kind of thing that people hold, in the columns that all kinds share: they are read in one statement."""
+    return rows.order_by().values_list(
+        Value(kind),
+        F(holder),
+        Cast(F(value), TextField()),
+        F(f"{verb}_by") if verb else Value(""),
+        F(f"{verb}_at") if verb else Cast(Value(None), DateTimeField()),
+    )
 
 
 def owners_of(service: Service) -> list[tuple[str, Person]]:

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 
 from apps.accounts.access import present_people, teams
-from apps.accounts.forms import ZoneChoice
-from apps.accounts.models import Person, Team
+from apps.accounts.forms import PersonChoice, ZoneChoice
+from apps.accounts.models import Team
 from apps.catalog.access import environments_in_order
 from apps.catalog.inputs import HIGHEST_RANK, LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_REASON, LONGEST_REPOSITORY
 from apps.catalog.models import ChangeRequired, Environment, OwnerKind
@@ -59,7 +59,7 @@ class EnvironmentSheet(forms.Form):
 class NewOwner(forms.Form):
     """Who answers for a service."""
 
-    person = forms.ModelChoiceField(queryset=Person.objects.none(), to_field_name="public_id", empty_label="Choose")
+    person = PersonChoice()
     kind = forms.TypedChoiceField(choices=[(kind.value, word) for kind, word in OWNERS.items()], coerce=OwnerKind)
 
     def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - handed on to Django

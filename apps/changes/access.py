@@ -5,27 +5,43 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
+from apps.accounts.facts import standing_grants
 from apps.accounts.models import Person
-from apps.catalog.access import services_for
-from apps.changes.models import Change, Item, Leg
+from apps.accounts.roles import Role
+from apps.catalog.access import services_for, services_hidden_from
+from apps.catalog.models import Service
+from apps.changes.models import Change, ChangeModel, ChangeModelVersion, DraftInput, Item, Leg, SavedSearch
 from apps.changes.states import State
 from apps.core.references import parse_number
+
+LONGEST_NUMBER = 9
 
 
 def changes_for(person: Person) -> QuerySet[Change]:
     """The changes a person may see. A draft that was sent back had been seen already; its older revisions show every item it ever had."""
-    hidden = Item.objects.filter(change=OuterRef("pk")).exclude(service__in=services_for(person))
-    mine = Q(requester=person) | Q(requester__merged_into=person)
+    hidden = Item.objects.filter(change=OuterRef("pk"), service__in=services_hidden_from(person))
+    mine = Q(requester=person.pk) | Q(requester__in=Person.objects.filter(merged_into=person.pk))
     return Change.objects.filter(mine | ~Q(state=State.DRAFT) | Q(submitted_at__isnull=False)).exclude(Exists(hidden))
 
 
 def get_change(person: Person, ref: str) -> Change:
     """A change by what people call it, CHG-1042; 404 for one that is not there or not for this person to see."""
     number = parse_number(ref, prefix="CHG")
-    found = changes_for(person).select_related("requester", "revision", "revision__author").filter(pk=number).first() if number else None
+    found = (
+        changes_for(person).select_related("requester__merged_into", "revision__author__merged_into").filter(pk=number).first()
+        if number
+        else None
+    )
     if found is None:
         raise Http404
     return found
+
+
+def services_to_ask_for(person: Person) -> QuerySet[Service]:
+    """The living services that a person may request changes of: seen, and with the role for everything or for their team."""
+    teams = set(standing_grants().filter(person=person, role=Role.REQUESTER).values_list("team_id", flat=True))
+    found = services_for(person).filter(retired_at__isnull=True)
+    return found if None in teams else found.filter(team__in=teams)
 
 
 def get_leg(person: Person, public_id: UUID | str) -> Leg:
@@ -38,3 +54,40 @@ def get_leg(person: Person, public_id: UUID | str) -> Leg:
     if not changes_for(person).filter(pk=leg.change_id).exists():
         raise Http404
     return leg
+
+
+def get_saved_search(person: Person, name: str) -> SavedSearch:
+    """A search that the person keeps under this very name; 404 for one that is not there or somebody else's."""
+    found = None if "\x00" in name else SavedSearch.objects.filter(person=person, name=name).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def draft_inputs_of(person: Person) -> QuerySet[DraftInput]:
+    """What a person has typed and not saved, the newest first; theirs alone."""
+    return DraftInput.objects.filter(person=person).select_related("change").order_by("-saved_at", "-pk")
+
+
+def change_models() -> QuerySet[ChangeModel]:
+    """The models that are offered, by name, each with its version in force."""
+    return (
+        ChangeModel.objects.filter(retired_at__isnull=True, version__isnull=False).select_related("version__author").order_by("name", "pk")
+    )
+
+
+def get_model(slug: str) -> ChangeModelVersion:
+    """The version in force of an offered model; 404 for any other."""
+    found = change_models().filter(slug=slug).first() if "\x00" not in slug else None
+    if found is None or found.version is None:
+        raise Http404
+    found.version.model = found
+    return found.version
+
+
+def model_version(name: str) -> ChangeModelVersion | None:
+    """A version by `slug:number`, in force or not; None for what is no such name."""
+    slug, _, number = name.partition(":")
+    if "\x00" in slug or not number.isdecimal() or not number.isascii() or len(number) > LONGEST_NUMBER:
+        return None
+    return ChangeModelVersion.objects.select_related("model").filter(model__slug=slug, number=int(number)).first()

@@ -82,6 +82,13 @@ BADGES: Final[dict[str, dict[str, Badge]]] = {
         "RESOLVED": Badge("Resolved", "circle-check", "mute"),
         "REVIEW_OWED": Badge("Review owed", "clipboard-text", "wait"),
     },
+    "notification": {
+        "QUEUED": Badge("Waits", "hourglass", "mute"),
+        "SENT": Badge("Sent", "circle-check", "go"),
+        "FAILED": Badge("Not sent", "circle-x", "stop"),
+        "SUPERSEDED": Badge("Out of date", "circle-minus", "mute"),
+        "SUPPRESSED": Badge("Not wanted", "circle-off", "mute"),
+    },
     "derived": {
         "SCHEDULED": Badge("Scheduled", "calendar-event", "ink"),
         "OVERDUE": Badge("Overdue", "clock-exclamation", "stop"),

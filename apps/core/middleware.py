@@ -1,14 +1,30 @@
-"""What every page shares: a refusal becomes a page, and nothing signed in is kept by a cache."""
+"""What every page shares: a refusal becomes a page, nothing signed in is kept by a cache, and no body is endless."""
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 
+from apps.core.problems import problem_json
 from apps.core.refusals import Refused
 
 Handler = Callable[[HttpRequest], HttpResponse]
+AROUND_FILES = 1_000_000  # what a form sends beside its largest file
+
+
+def bounded_body(get_response: Handler) -> Handler:
+    """Refuse a body that is longer than the largest file before any of it is written to the disk; nobody is signed in yet."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        most = settings.EVIDENCE_MEGABYTES * 1_000_000 + AROUND_FILES
+        if not length.isdecimal() or int(length[:20]) > most:
+            return problem_json(413, "too_large", f"A request holds {settings.EVIDENCE_MEGABYTES} MB at most. Send less, or link to it.")
+        return get_response(request)
+
+    return handle
 
 
 def never_cache_signed_in(get_response: Handler) -> Handler:

@@ -20,6 +20,7 @@ TITLES = {
     405: "Not a method here",
     406: "Not a form we answer in",
     409: "Not now",
+    413: "Too large",
     415: "Not a form we read",
     422: "Not acceptable",
     429: "Too many requests",

@@ -3,6 +3,7 @@ a small set of tags. Nothing here decides what may be stored."""
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
@@ -14,6 +15,9 @@ from markdown_it import MarkdownIt
 KEPT: Final = {"\n", "\t"}
 HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, format, surrogates, private, breaks
 LIKELY = re.compile(r"[^\n\t\x20-\x7e]")
+WORD_OR_LIKELY = re.compile(r"[^\W\d_]+|[^\n\t\x20-\x7e]")
+# Cyrillic, Greek and Armenian letters that most fonts draw as Latin ones.
+ALIKE: Final = frozenset("аеорсухіјѕһԁԛԝкмнтвгАВЕЗІЈКМНОРСТУХѴԌԚԜαγικνορτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսԼՕՍ")
 TAGS: Final = {
     "a", "blockquote", "br", "code", "del", "em", "h4", "hr", "li", "ol", "p", "pre", "s", "strong",
     "table", "tbody", "td", "th", "thead", "tr", "ul",
@@ -32,18 +36,53 @@ def codepoint(character: str) -> str:
 
 def mark_hidden(text: str) -> SafeString:
     """Escape TEXT and show each hidden character as its code point, with its name on hover."""
+    return _marked(text, LIKELY, _hidden)
+
+
+def mark_everything(text: str) -> SafeString:
+    """The same, and every letter that only looks like a Latin one keeps its shape and is marked: for what somebody signs."""
+    return _marked(text, WORD_OR_LIKELY, _hidden_or_alike)
+
+
+def looks_latin(word: str) -> frozenset[int]:
+    """Which letters of a word only look Latin, where the word as a whole reads as Latin: a name in Cyrillic is no disguise."""
+    alike = frozenset(at for at, letter in enumerate(word) if letter in ALIKE or _is_dressed(letter))
+    reads_latin = all(at in alike or unicodedata.name(letter, "").startswith("LATIN ") for at, letter in enumerate(word))
+    return alike if reads_latin else frozenset()
+
+
+def _marked(text: str, pattern: re.Pattern[str], shown: Callable[[re.Match[str]], str]) -> SafeString:
     if isinstance(text, SafeString):
         return text
-
-    def shown(match: re.Match[str]) -> str:
-        character = match.group()
-        if not is_hidden(character):
-            return str(escape(character))
-        name = unicodedata.name(character, "control character")
-        return f'<mark class="unseen" title="{escape(name.lower())}">{codepoint(character)}</mark>'
-
     plain = str(escape(text.replace("\r\n", "\n")))
-    return mark_safe(LIKELY.sub(shown, plain))  # noqa: S308 - escaped on the line above
+    return mark_safe(pattern.sub(shown, plain))  # noqa: S308 - escaped on the line above
+
+
+def _hidden(match: re.Match[str]) -> str:
+    return _shown(match.group())
+
+
+def _hidden_or_alike(match: re.Match[str]) -> str:
+    word = match.group()
+    alike = looks_latin(word) if not word.isascii() else frozenset()
+    return "".join(_alike(letter) if at in alike else _shown(letter) for at, letter in enumerate(word))
+
+
+def _shown(character: str) -> str:
+    if not is_hidden(character):
+        return character
+    name = unicodedata.name(character, "control character")
+    return f'<mark class="unseen" title="{escape(name.lower())}">{codepoint(character)}</mark>'
+
+
+def _alike(letter: str) -> str:
+    name = unicodedata.name(letter, "letter of another alphabet")
+    return f'<mark class="unseen" title="{escape(name.lower())}">{letter}</mark>'
+
+
+def _is_dressed(letter: str) -> bool:
+    """A Latin letter in another width, weight or shape."""
+    return not letter.isascii() and unicodedata.normalize("NFKC", letter).isascii()
 
 
 @cache

@@ -1,8 +1,10 @@
 """What makes a function a verb: one durable transaction, retried when the database asks for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, transaction
 
@@ -28,6 +30,21 @@ def sqlstate(error: BaseException) -> str:
     return getattr(error.__cause__, "sqlstate", None) or ""
 
 
+_JOINED: ContextVar[Callable[[Any], None] | None] = ContextVar("joined", default=None)
+
+
+@contextmanager
+def joined_by(step: Callable[[Any], None]) -> Iterator[None]:
+    """Let a step join the transaction of the verb that is called inside, after its writing; it is given what the verb returns.
+
+    For what must be kept if and only if the verb is: the answer that was given under an Idempotency-Key."""
+    token = _JOINED.set(step)
+    try:
+        yield
+    finally:
+        _JOINED.reset(token)
+
+
 def verb(action: Callable[P, T]) -> Callable[P, T]:
     """Run `action` in its own durable transaction; at most three tries on deadlock or serialization failure.
 
@@ -38,7 +55,10 @@ def verb(action: Callable[P, T]) -> Callable[P, T]:
         for left in reversed(range(TRIES)):
             try:
                 with transaction.atomic(durable=True):
-                    return action(*args, **kwargs)
+                    done = action(*args, **kwargs)
+                    if step := _JOINED.get():
+                        step(done)
+                    return done
             except OperationalError as error:
                 if sqlstate(error) == LOCK_TIMEOUT:
                     raise Refused(BUSY) from error

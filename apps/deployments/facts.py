@@ -48,7 +48,7 @@ def forbids_signers(order: Leg, shelf: PolicyShelf) -> bool:
     settings = order.target.settings
     if settings is not None and read_settings(bytes(settings.body)).forbid_approver_start:
         return True
-    policy = shelf.find(environment_id=order.environment_id, service_id=order.service_id, kind=order.change.kind)
+    policy = shelf.find(environment_id=order.environment_id, service_id=order.service_id, kind=order.change.kind, risk=order.change.risk)
     return policy is not None and policy.forbid_approver_start
 
 

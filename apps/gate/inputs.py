@@ -1,7 +1,6 @@
 """Reading a question from the bytes of a request: strictly, with a sentence for every field that cannot be read."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from apps.catalog.versions import read_identity_map
 from apps.core.refusals import BadContent
+from apps.core.strict_json import read_json
 from apps.core.texts import why_not_line
 from apps.gate.rules import Action, Question, Run
 
@@ -36,7 +36,7 @@ def read_body(data: bytes) -> Mapping[str, Any]:
     if len(data) > LONGEST_BODY:
         raise NotReadable(f"The body takes more than {LONGEST_BODY} bytes. A question fits into one thousand.")
     try:
-        body = json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+        body = read_json(data.decode())
     except (ValueError, RecursionError) as error:
         raise NotReadable("The body is not JSON in UTF-8. Send one object with service, environment and identities.") from error
     if not isinstance(body, dict):
@@ -80,17 +80,6 @@ def read_bearer(header: str) -> Credential | None:
     if scheme.lower() != "bearer" or not BEARER.fullmatch(token):
         return None
     return Credential(hashlib.sha256(token.encode()).digest(), is_personal=token.startswith("ccp_"))
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):  # two readers may take different ones
-        raise ValueError("a name twice")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def _slug(body: Mapping[str, Any], field: str, errors: Errors) -> str:

@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from apps.approvals.policy_body import read_policy
-from apps.approvals.proof import Claim, proved_statement, stated
-from apps.approvals.rules import PersonFacts, PolicyFacts, QuorumFacts, SignOffFacts
+from apps.approvals.proof import Claim, is_by_passkey, proved_statement, stated
+from apps.approvals.rules import PolicyFacts, QuorumFacts, SignOffFacts
 from apps.changes.content import Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
+from apps.gate.passkeys import passkey_in
+from apps.gate.people import person_in, place_in
 from apps.gate.rules import (
     AskerFacts,
     AskerKind,
@@ -94,7 +96,7 @@ def _asker(body: Body, question: Question) -> AskerFacts:
             detail=Detail(token["detail"]),
         )
     if personal is not None:
-        person = _person(personal["person"])
+        person = person_in(personal["person"])
         return AskerFacts(
             kind=AskerKind.PERSON,
             id=person.id,
@@ -189,14 +191,14 @@ def _quorum(body: Body, whole: Body) -> QuorumFacts:
         sign_offs=tuple(_sign_off(one, leg=body, installation=installation) for one in body["sign_offs"] or ()),
         hands={hand: frozenset({UUID(body["hands"][hand])}) for hand in ("requester", "last_editor")},
         # A group too large to be read whole is read as empty, and an empty group never agrees.
-        people=tuple(_person(one) for one in people) if len(people) <= PEOPLE else (),
+        people=tuple(person_in(one) for one in people) if len(people) <= PEOPLE else (),
         settings={target["id"]: target["settings"]} if target["settings"] else {},
         leg_state=body["state"],
     )
 
 
 def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
-    person, bound = _person(body["person"]), _bound(leg, number=body["revision"], author=body["author"])
+    person, bound = person_in(body["person"]), _bound(leg, number=body["revision"], author=body["author"])
     claim = Claim(
         statement=b64decode(body["statement"]),
         statement_hash=body["statement_hash"],
@@ -212,6 +214,8 @@ def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
         meaning=body["meaning"],
         covered_parts=body["parts"],
         given_at=_moment(body["given_at"]),
+        on_behalf_of=body["in_place_of"]["asked_by"] if body["in_place_of"] else "",
+        **passkey_in(body["passkey"]),
     )
     proved = proved_statement(claim)
     said = proved or stated(claim.statement)
@@ -226,19 +230,8 @@ def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
         signature_ok=proved is not None,
         settings=said.settings if said else {},
         revision=claim.revision,
-    )
-
-
-def _person(body: Body) -> PersonFacts:
-    return PersonFacts(
-        id=UUID(body["id"]),
-        name=body["name"],
-        is_active=body["active"],
-        roles=frozenset(body["roles"] or ()),
-        team_ids=frozenset(UUID(team) for team in body["teams"] or ()),
-        owner_of=frozenset(body["owner_of"] or ()),
-        canonical_id=UUID(body["canonical"]),
-        stands_for=frozenset(UUID(one) for one in body["stands_for"] or ()),
+        by_passkey=is_by_passkey(proved),
+        **place_in(body["in_place_of"], signer=person, at=claim.given_at),
     )
 
 

@@ -23,11 +23,28 @@ PERSON = """(select json_build_object(
                    and (x.person_id = z.id or x.person_id in (select m.id from accounts_person m where m.merged_into_id = z.id))))
   from accounts_person z where z.id = coalesce(p.merged_into_id, p.id))"""
 
+# What a passkey signed, and the passkey it names; any column that is filled is told, so that none can be half there.
+PASSKEY = """case when length(o.credential_id) + length(o.authenticator_data) + length(o.client_data) + length(o.assertion) > 0
+    or o.rp_id <> '' or o.origin <> '' then json_build_object(
+    'columns', json_build_array(encode(o.credential_id, 'base64'), encode(o.authenticator_data, 'base64'),
+                                encode(o.client_data, 'base64'), encode(o.assertion, 'base64')), 'rp_id', o.rp_id, 'origin', o.origin,
+    'enrolment', (select json_build_object('person', w.public_id, 'public_key', encode(k.public_key, 'base64'), 'rp_id', k.rp_id,
+                                           'enrolled_at', k.enrolled_at, 'removed_at', k.removed_at)
+                  from accounts_passkey k join accounts_person w on w.id = k.person_id where k.credential_id = o.credential_id)) end"""
+
+# In whose place it was given, and by what: read only where a sign-off says so. Whoever was merged is who they stand as.
+IN_PLACE_OF = f"""case when o.delegation_id is not null then (select json_build_object(
+    'asked_by', w.public_id, 'delegate', coalesce(m.public_id, y.public_id), 'starts_at', d.starts_at, 'ends_at', d.ends_at,
+    'ended_at', d.ended_at, 'services', d.service_ids, 'kinds', d.kinds, 'service', q.service_id, 'kind', h.kind, 'person', {PERSON})
+  from approvals_delegation d join accounts_person w on w.id = d.person_id join accounts_person y on y.id = d.delegate_id
+  left join accounts_person m on m.id = y.merged_into_id join accounts_person p on p.id = coalesce(w.merged_into_id, w.id)
+  where d.id = o.delegation_id) end"""
+
 SIGN_OFF = f"""(select json_agg(json_build_object(
     'id', o.public_id, 'revision', o.revision_number, 'given_at', o.given_at, 'statement', encode(o.statement, 'base64'),
     'statement_hash', o.statement_hash, 'signature', encode(o.signature, 'base64'), 'key_id', o.key_id, 'alg', o.alg,
     'decision', o.decision, 'meaning', o.meaning, 'parts', o.covered_parts, 'author', o.author, 'digests', o.digests,
-    'person', {PERSON}) order by o.given_at, o.id)
+    'passkey', {PASSKEY}, 'in_place_of', {IN_PLACE_OF}, 'person', {PERSON}) order by o.given_at, o.id)
   from (select o.*, v.number as revision_number, w.public_id as author,
           json_build_object('scope', v.scope_digest, 'plan', v.plan_digest, 'rollback', v.rollback_digest,
                             'period', v.period_digest, 'story', v.story_digest) as digests
@@ -35,14 +52,14 @@ SIGN_OFF = f"""(select json_agg(json_build_object(
         where o.change_id = h.id and o.withdrawn_at is null order by o.id desc limit {SIGN_OFFS}) o
   join accounts_person p on p.id = o.person_id)"""
 
-# The most specific policy: of the service before of all services, of the kind before of every kind.
+# The most specific policy: of the service before of all services, of the kind before of every kind, of the highest risk reached.
 POLICY = """select y.* from (
     (select * from approvals_policy where environment_id = q.environment_id and service_id = q.service_id
-       and kind in ('', h.kind) and retired_at is null)
+       and kind in ('', h.kind) and least_risk <= coalesce(h.risk, 0) and retired_at is null)
     union all
     (select * from approvals_policy where environment_id = q.environment_id and service_id is null
-       and kind in ('', h.kind) and retired_at is null)) y
-  where y.version_id is not null order by y.service_id nulls last, y.kind desc limit 1"""
+       and kind in ('', h.kind) and least_risk <= coalesce(h.risk, 0) and retired_at is null)) y
+  where y.version_id is not null order by y.service_id nulls last, y.kind desc, y.least_risk desc limit 1"""
 
 # Members of a group are needed only where a rule asks everyone of it; the others never pay for this. Who was merged is
 # asked as the one they were merged into: nobody falls out of "everyone" by becoming somebody else.

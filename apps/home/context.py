@@ -1,6 +1,6 @@
 """What the frame of every page shows: who you are, where you can go, and whether the gate is open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.access import teams_of
-from apps.audit.seal import standing
+from apps.audit.seal import sealed_to
 from apps.home.facts.lamps import gates_now
 
 
@@ -21,10 +21,12 @@ class Place:
     icon: str
     route: str
     key: str = ""
+    count: str = ""  # where its number is asked for, after the page is there
 
 
 MAIN = (
     Place("Home", "home", "home:home", "g h"),
+    Place("Inbox", "inbox", "home:inbox", "g n", count="home:inbox_count"),
     Place("Changes", "git-pull-request", "home:changes", "g c"),
     Place("Freezes and holds", "snowflake", "schedule:walls", "g k"),
     Place("Deployments", "rocket", "deployments:deployments", "g d"),
@@ -34,9 +36,11 @@ MAIN = (
 GOVERN = (
     Place("Services", "sitemap", "catalog:services"),
     Place("People", "users", "accounts:people"),
+    Place("Policies", "scale", "approvals:policies"),
+    Place("Change models", "template", "home:change_models"),
     Place("Audit stream", "receipt", "home:audit"),
 )
-DOCK = (MAIN[0], MAIN[1], Place("New", "circle-plus", "home:new_change"), Place("Freezes", "snowflake", "schedule:walls"))
+DOCK = (MAIN[0], replace(MAIN[1], count=""), MAIN[2], Place("New", "circle-plus", "home:new_change"))
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -54,7 +58,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "dock": links(DOCK, request.path),
             "lamps": lamps,
             "person": {"name": person.name, "team": ", ".join(team.name for team in teams_of(person))},
-            "sealed_to": standing().sealed_to,
+            "sealed_to": sealed_to(),
             "zone": str(timezone.get_current_timezone()),
             "search_url": reverse("home:changes"),
             "new_url": reverse("home:new_change"),
@@ -66,4 +70,14 @@ def links(places: tuple[Place, ...], path: str) -> list[dict[str, Any]]:
     """The navigation with the current place marked."""
     urls = [(place, reverse(place.route)) for place in places]
     here = max((url for _, url in urls if path == url or (url != "/" and path.startswith(url))), key=len, default="")
-    return [{"label": place.label, "icon": place.icon, "url": url, "key": place.key, "current": url == here} for place, url in urls]
+    return [
+        {
+            "label": place.label,
+            "icon": place.icon,
+            "url": url,
+            "key": place.key,
+            "current": url == here,
+            "count_url": reverse(place.count) if place.count else "",
+        }
+        for place, url in urls
+    ]

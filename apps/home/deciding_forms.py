@@ -1,14 +1,19 @@
 """What people type on the change page and the sign-off page. Bad input is told on its field; rules live elsewhere."""
 
+import re
 from datetime import datetime
 from typing import Any
 
 from django import forms
 
 from apps.approvals.models import Decision
+from apps.approvals.steps import Choice
+from apps.approvals.steps.deciding import NO_REASON
 from apps.core.texts import why_not_text
 
 LONGEST_REASON, LONGEST_TEXT = 300, 10_000
+DIGEST = re.compile(r"[0-9a-f]{64}")
+NO_REVISION = "What this form was about cannot be read any more. Open the page again, then decide."
 LOCAL = "%Y-%m-%dT%H:%M"
 
 
@@ -78,15 +83,56 @@ class SignOffChoice(Shown):
         widget=forms.RadioSelect,
         error_messages={"required": "Choose approve or reject.", "invalid_choice": "Choose approve or reject."},
     )
-    revision_digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    revision_digest = forms.CharField(widget=forms.HiddenInput, required=False)
     reason = Said(label="Reason", longest=LONGEST_REASON, required=False)
+
+    def clean_revision_digest(self) -> str:
+        """Nobody types it; where it cannot be read, nobody knows what was read."""
+        given = str(self.cleaned_data["revision_digest"])
+        if not DIGEST.fullmatch(given):
+            raise forms.ValidationError(NO_REVISION)
+        return given
 
     def clean(self) -> dict[str, Any]:
         """A no needs its reason."""
         data = super().clean() or {}
         if data.get("decision") == Decision.REJECT and "reason" in data and not data["reason"]:
-            self.add_error("reason", "Say why, so that the requester knows what to do differently.")
+            self.add_error("reason", NO_REASON)
         return data
+
+    @property
+    def choice(self) -> Choice:
+        """What was chosen."""
+        given = self.cleaned_data
+        return Choice(given["decision"], given["revision_digest"], given["reason"])
+
+
+class Look(forms.Form):
+    """Which revision was looked at."""
+
+    revision_digest = forms.RegexField(regex=DIGEST)
+
+
+class AsSent(forms.CharField):
+    """Something that is compared and never shown or kept: it is looked at where it is compared, and nowhere before."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - the field's own options
+        super().__init__(required=False, strip=False, **kwargs)
+
+    def run_validators(self, value: Any) -> None:  # noqa: ANN401 - the field's own signature
+        """Whatever it holds, it is right or wrong as a whole."""
+
+
+class SignOffProof(Shown):
+    """The statement as it was put before a person, and what proves that they sign it."""
+
+    statement = AsSent(widget=forms.HiddenInput)
+    password = AsSent(label="Your password", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}))
+    code = AsSent(
+        label="Code of your authenticator app",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
+    )
+    credential = AsSent(widget=forms.HiddenInput)
 
 
 class LocalMoment(forms.CharField):

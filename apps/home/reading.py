@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from apps.accounts.models import Person
 from apps.catalog.access import services_for
 from apps.catalog.models import Environment, Service
+from apps.changes.access import change_models, changes_for
 from apps.changes.content import (
     Aspect,
     Content,
@@ -27,15 +28,38 @@ from apps.changes.content import (
     Strategy,
     default_period,
 )
+from apps.changes.content.templates import read_template
+from apps.changes.models import Change, ChangeModelVersion
+from apps.core.references import parse_number
 from apps.core.refusals import BadContent
 
 Given = Mapping[str, Any]
 
 
-def new_content(given: Given, *, person: Person, now: datetime) -> Content:
-    """The content of a new change; raises BadContent where a service or an environment is unknown."""
+def new_content(given: Given, *, person: Person, now: datetime, version: ChangeModelVersion | None = None) -> Content:
+    """The content of a new change; parts that are not given are those of the model. Raises BadContent for unknown names."""
     empty = Content(Scope(), Plan(), Rollback(), default_period(now=now), Story(title=""))
+    if version is not None:
+        says = read_template(bytes(version.body))
+        empty = Content(says.scope, says.plan, says.rollback, default_period(now=now, days=says.days), says.story)
     return edited_content(empty, given, person=person)
+
+
+def named_model(name: str) -> ChangeModelVersion | None:
+    """The version in force of the model that is named; raises BadContent where there is none."""
+    found = change_models().filter(slug=name).first() if name and "\x00" not in name else None
+    if name and found is None:
+        raise BadContent({"model": ["No change model is called that. Give the short name of one that is offered."]})
+    return found.version if found else None
+
+
+def named_changes(refs: Iterable[str], *, person: Person) -> list[Change]:
+    """The changes that go first; raises BadContent where one is not there, or not for this person to see."""
+    wanted = {text: parse_number(text, prefix="CHG") for text in refs}
+    found = {change.pk: change for change in changes_for(person).filter(pk__in=[pk for pk in wanted.values() if pk])}
+    if missing := [text for text, pk in wanted.items() if pk not in found]:
+        raise BadContent({"needs": [f"There is no {', '.join(missing)} that you may see."]})
+    return [*found.values()]
 
 
 def edited_content(old: Content, given: Given, *, person: Person) -> Content:

@@ -2,10 +2,19 @@
 
 from datetime import datetime
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from apps.changes.content import Aspect, StepBy, Strategy
 from apps.changes.states import Kind, LegState, Outcome, State
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Up to 200 printable characters. The same key with the same request within 24 hours gets the same answer and changes "
+    "nothing again; with another request it is refused with 409 `key_reused`.",
+)
 
 
 class MomentField(serializers.DateTimeField):
@@ -125,6 +134,11 @@ class ChangeInput(serializers.Serializer[object]):
     rollback = RollbackInput(required=False)
     period = PeriodInput(required=False)
     story = StoryInput()
+    model = text(help_text="Short name of a change model: parts that are not given are its.")
+    needs = serializers.ListField(
+        child=TextField(), required=False, default=list, max_length=20, help_text="Changes that go first, such as CHG-1038."
+    )
+    submit = serializers.BooleanField(required=False, default=False, help_text="Submit it at once; then all of it is done or nothing.")
 
 
 class RevisionInput(serializers.Serializer[object]):
@@ -138,11 +152,32 @@ class RevisionInput(serializers.Serializer[object]):
     revision_digest = text(help_text="The revision that was edited; when another one came in between, the edit is refused.")
 
 
+class WithdrawalInput(serializers.Serializer[object]):
+    """Why it is taken back."""
+
+    reason = text()
+
+
+class CommentInput(serializers.Serializer[object]):
+    """What is said."""
+
+    text = TextField()
+
+
 class PersonOutput(serializers.Serializer[object]):
     """A person by id and printed name."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
+
+
+class CommentOutput(serializers.Serializer[object]):
+    """What was said, by whom and when."""
+
+    id = serializers.UUIDField()
+    author = PersonOutput()
+    at = serializers.DateTimeField()
+    text = serializers.CharField()
 
 
 class ItemOutput(serializers.Serializer[object]):
@@ -222,6 +257,8 @@ class ChangeOutput(serializers.Serializer[object]):
     requester = PersonOutput()
     created_at = serializers.DateTimeField()
     submitted_at = serializers.DateTimeField(allow_null=True)
+    risk = serializers.IntegerField(allow_null=True, help_text="Points as they were when it was submitted or saved since.")
+    needs = serializers.ListField(child=serializers.CharField(), help_text="Changes that go first.")
     revision = RevisionOutput()
     content = ContentOutput()
     legs = LegOutput(many=True)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from apps.accounts.facts import standing_grants
 from apps.accounts.models import Person, Team
 from apps.catalog.models import SCOPE_KINDS, Environment, Service, Target, scope_number
-from apps.changes.facts import person_id
+from apps.changes.facts import Grants, grants_of, person_id
 from apps.changes.models import Change, Leg
 from apps.changes.states import LegState, State
 from apps.core.references import Reference
@@ -44,9 +43,9 @@ class Conflict:
 class Roles:
     """The roles of one person, read once: for everything, and for each team's services."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, grants: Grants | None = None) -> None:
         self._id = person_id(person)
-        self._grants: frozenset[tuple[str, int | None]] = frozenset(standing_grants().filter(person=person).values_list("role", "team_id"))
+        self._grants = grants_of(person) if grants is None else grants
 
     def mover(self, team: Team | None) -> Mover:
         """The person with what they may do to a wall that covers this team's services alone, or (None) more than one team's."""

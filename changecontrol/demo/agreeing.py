@@ -19,12 +19,16 @@ def rule_states(stage: Stage, label: str) -> dict[str, str]:
 
 
 def sign(stage: Stage, who: Character, label: str, *, reason: str = "") -> str:
-    """Open the sign-off page, read it, approve; returns what the page said before."""
+    """Open the sign-off page, read it, read the statement, sign it with the password; returns what the page said before."""
     path = f"/changes/{stage.changes[label]}/sign-off/"
     with stage.visitor(who) as visitor:
         shown = visitor.open(path).text
-        visitor.send(path, {"decision": "APPROVE", "reason": reason})
-        must(visitor.status == 200, f"{who.name} signs {stage.changes[label]}")
+        statement = visitor.send(path, {"decision": "APPROVE", "reason": reason}, form=f"{path}statement/")
+        must(f"I, {who.name}, " in statement.text, f"{who.name} reads the exact statement before anything is signed")
+        visitor.fill(statement, {"password": who.password}, form=path)
+        must(
+            visitor.status == 200 and visitor.url.endswith(f"/changes/{stage.changes[label]}/"), f"{who.name} signs {stage.changes[label]}"
+        )
     return shown
 
 
@@ -35,7 +39,7 @@ def nobody_approves_their_own(stage: Stage) -> None:
     say(f"Devi asked for {ref}. She opens its sign-off page all the same, and sends a decision past the disabled button.")
     with stage.visitor(stage.house.devi) as visitor:
         page = visitor.post(
-            f"/changes/{ref}/sign-off/", {"decision": "APPROVE", "reason": "", "revision_digest": stage.revision_digest("2.0")}
+            f"/changes/{ref}/sign-off/statement/", {"decision": "APPROVE", "reason": "", "revision_digest": stage.revision_digest("2.0")}
         )
         must(
             visitor.status in {403, 409} and "cannot sign" in page.text, f"the answer is {visitor.status}, with the words the button shows"

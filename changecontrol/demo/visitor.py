@@ -107,11 +107,14 @@ class Visitor:
 
     def send(self, path: str, values: dict[str, str | list[str]], *, form: str = "") -> Page:
         """Open a page, fill in the form whose address ends with `form` (else the one of the page) and send it."""
-        page = self.open(path)
+        return self.fill(self.open(path), values, form=form)
+
+    def fill(self, page: Page, values: dict[str, str | list[str]], *, form: str = "") -> Page:
+        """The same on the page that was just answered."""
         wanted = urlsplit(urljoin(self.url, form)).path if form else urlsplit(self.url).path
         chosen = next((one for one in page.forms if urlsplit(urljoin(self.url, one.action)).path == wanted), None)
         if chosen is None:
-            raise LookupError(f"{path} has no form for {wanted}; it says: {page.text[:300]}")
+            raise LookupError(f"{self.url} has no form for {wanted}; it says: {page.text[:300]}")
         target = urljoin(self.url, chosen.action) if chosen.action else self.url
         return self._read(self._client.post(target, data=chosen.filled(values), headers={"Referer": self.url}))
 

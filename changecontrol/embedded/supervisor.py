@@ -42,7 +42,7 @@ class Supervisor(Keeper):
         self.host, self.port = read_bind(bind)
         self.extra = dict(extra or {})
         self.addresses = given_addresses()
-        self.public_url = self.extra.get("PUBLIC_URL") or env_str("PUBLIC_URL") or f"http://{_reachable(self.host)}:{self.port}"
+        self.public_url = self.extra.get("PUBLIC_URL") or env_str("PUBLIC_URL") or f"http://{_named(self.host)}:{self.port}"
         if not _is_loopback(self.host) and not (self.extra.get("PUBLIC_URL") or env_str("PUBLIC_URL")):
             raise EmbeddedError(
                 f"--bind {bind} opens the site to other machines. Set PUBLIC_URL to the address people will type, then start again."
@@ -205,6 +205,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _named(host: str) -> str:
+    """Return the host as people type it: browsers keep passkeys for names, never for a number."""
+    return "localhost" if _is_loopback(host) else _reachable(host)
 
 
 def _reachable(host: str) -> str:

@@ -31,7 +31,7 @@ const tell = (form, draft, before) => {
   const undo = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-sm", textContent: "Drop it" });
   undo.addEventListener("click", () => { fill(form, { values: before }); sessionStorage.removeItem(keyOf(form)); touched.delete(form); note.remove(); });
   note.append(Object.assign(document.createElement("span"), { textContent: `What you typed at ${at} is back. ` }), undo);
-  form.prepend(note);
+  (form.querySelector(".stack") ?? form).prepend(note);
 };
 
 // A page of ours means that what was sent is taken; a sign-in or error page means that it is not.
@@ -42,13 +42,17 @@ for (const key of Object.keys(sessionStorage).filter((name) => name.startsWith("
   if (taken) sessionStorage.removeItem(key);
   else write(key, { ...draft, sent: false });
 }
-for (const form of forms) {
+const restore = (form) => {
   const draft = read(keyOf(form));
   const before = values(form);
   if (draft && JSON.stringify(draft.values) !== JSON.stringify(before)) { fill(form, draft); tell(form, draft, before); }
+};
+addEventListener("DOMContentLoaded", () => forms.forEach(restore)); // whoever listens to the form does so by then
+for (const form of forms) {
   form.addEventListener("input", () => { touched.add(form); write(keyOf(form), { at: Date.now(), values: values(form) }); });
   form.addEventListener("submit", () => { touched.delete(form); write(keyOf(form), { at: Date.now(), values: values(form), sent: true }); });
 }
+document.addEventListener("draft:forget", ({ target }) => { touched.delete(target); sessionStorage.removeItem(keyOf(target)); });
 addEventListener("beforeunload", (event) => { if (touched.size) event.preventDefault(); });
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-forget]")) return; // signing out forgets what was typed here

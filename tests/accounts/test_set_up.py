@@ -109,7 +109,7 @@ def test_create_administrator_prints_a_link_that_sets_a_password(client):
     out = printed("create_administrator", "Root@Example.org", name="Root")
 
     person = Person.objects.get(email="root@example.org")
-    link = out.splitlines()[-1].removeprefix("http://127.0.0.1:8000")
+    link = out.splitlines()[-1].removeprefix("http://localhost:8000")
     answer = client.post(client.get(link).url, {"password1": PASSWORD, "password2": PASSWORD})
 
     person.refresh_from_db()

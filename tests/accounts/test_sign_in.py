@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.urls import NoReverseMatch, reverse
 
 from apps.accounts.actions import deactivate_person, merge_persons, reactivate_person
-from apps.accounts.adapter import UNKNOWN
+from apps.accounts.identities import UNKNOWN
 from apps.accounts.roles import Role
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
@@ -163,7 +163,7 @@ def test_nobody_signs_up_and_no_address_is_changed_past_the_administrator(client
 
     assert answer.status_code == 200
     assert not is_signed_in(client)
-    for page in ("account_email", "account_reauthenticate"):
+    for page in ("account_email", "mfa_add_webauthn", "mfa_activate_totp", "mfa_generate_recovery_codes"):
         with pytest.raises(NoReverseMatch):
             reverse(page)
 

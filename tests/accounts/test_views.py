@@ -267,3 +267,28 @@ def test_hostile_text_in_any_field_is_told_or_kept_and_never_a_500(client, admin
         assert b"<script>alert" not in answer.content
         if answer.status_code == 302:
             assert client.get(address("person", person.public_id)).status_code == 200
+
+
+def test_invitation_goes_by_mail_and_is_shown_to_nobody_else(client, admin, settings, mailoutbox):
+    ada = make_person(name="Ada", email="ada@example.org")
+
+    answer = client.post(address("invitation", ada.public_id), {"how": "mail"}, follow=True)
+
+    (letter,) = mailoutbox
+    assert letter.to == ["ada@example.org"]
+    link = next(word for word in letter.body.split() if "/password/reset/key/" in word)
+    assert link.startswith(settings.PUBLIC_URL)
+    assert b"/password/reset/key/" not in answer.content
+    assert b"on its way to ada@example.org" in answer.content
+    assert type(client)().get(link.removeprefix(settings.PUBLIC_URL), follow=True).status_code == 200
+
+
+def test_invitation_that_does_not_leave_is_said(client, admin, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    ada = make_person()
+
+    answer = client.post(address("invitation", ada.public_id), {"how": "mail"}, follow=True)
+
+    assert answer.status_code == 200
+    assert b"The mail did not leave" in answer.content

@@ -4,9 +4,10 @@ from copy import deepcopy
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.http import Http404
 
 from apps.accounts.roles import Role
-from apps.approvals.access import get_policy, policies
+from apps.approvals.access import get_policy, get_proposal, open_proposals, policies
 from apps.approvals.actions import retire_policy, write_policy
 from apps.approvals.facts import policies_for, review_facts
 from apps.approvals.models import Policy, PolicyVersion
@@ -17,7 +18,7 @@ from apps.changes.states import Kind, State
 from apps.core.refusals import BadContent, Refused
 from tests.conftest import NOW
 from tests.factories.accounts import PersonFactory, TeamFactory, make_person
-from tests.factories.approvals import PolicyFactory, a_rule, make_change, make_place, make_policy
+from tests.factories.approvals import PolicyFactory, PolicyProposalFactory, a_rule, make_change, make_place, make_policy
 from tests.factories.catalog import EnvironmentFactory, ServiceFactory
 
 
@@ -169,11 +170,42 @@ def test_the_database_refuses_to_change_a_wording(db):
 
 
 def test_policies_are_found_by_id_and_listed(db):
-    from django.http import Http404
+    policy, person = make_policy(EnvironmentFactory()), make_person()
 
-    policy = make_policy(EnvironmentFactory())
-
-    assert get_policy(policy.public_id) == policy
-    assert [*policies()] == [policy]
+    assert get_policy(person, policy.public_id) == policy
+    assert [*policies(person)] == [policy]
     with pytest.raises(Http404):
-        get_policy("x")
+        get_policy(person, "x")
+
+
+def test_policies_of_a_restricted_service_are_for_those_who_see_it(db):
+    service = ServiceFactory(is_restricted=True)
+    policy, proposal = make_policy(EnvironmentFactory(), service=service), PolicyProposalFactory(service=service)
+    outsider, auditor = make_person(), make_person(Role.AUDITOR)
+
+    assert ([*policies(outsider)], [*open_proposals(outsider)]) == ([], [])
+    assert ([*policies(auditor)], [*open_proposals(auditor)]) == ([policy], [proposal])
+    for get, row in ((get_policy, policy), (get_proposal, proposal)):
+        assert get(auditor, row.public_id) == row
+        with pytest.raises(Http404):
+            get(outsider, row.public_id)
+
+
+def test_of_policies_for_the_same_place_the_highest_risk_that_is_reached_applies(db):
+    environment, service = EnvironmentFactory(), ServiceFactory()
+    for least in (0, 4, 7):
+        make_policy(environment, a_rule(label=f"From {least}"), least_risk=least)
+    narrow = make_policy(environment, a_rule(label="Narrow"), service=service, least_risk=6)
+    shelf = policies_for([environment])
+
+    def found(risk, service_id=0):
+        return shelf.find(environment_id=environment.pk, service_id=service_id, kind=Kind.NORMAL, risk=risk).rules[0].label
+
+    assert [found(risk) for risk in (None, 0, 3, 4, 6, 7, 50)] == ["From 0"] * 3 + ["From 4"] * 2 + ["From 7"] * 2
+    assert [found(risk, narrow.service_id) for risk in (5, 6)] == ["From 4", "Narrow"]
+
+
+@pytest.mark.parametrize("least_risk", [-1, 101])
+def test_write_policy_for_a_risk_that_no_change_has_is_bad_content(administrator, least_risk):
+    with pytest.raises(BadContent, check=lambda error: "least_risk" in error.errors):
+        write(administrator, least_risk=least_risk)

@@ -25,7 +25,7 @@ def with_rule(**changes):
 
 def test_default_policy_bytes_are_these():
     assert policy_bytes(default_body()) == (
-        b'{"exclude":["requester","last_editor"],"forbid_approver_start":false,"promotion":"ONE","require_digest":false,'
+        b'{"exclude":["requester","last_editor"],"forbid_approver_start":false,"promotion":"ONE","require_digest":false,"require_passkey":false,'
         b'"rules":[{"group":{"kind":"OWNER","owner":"ANY"},"key":"owner","label":"Owner","meaning":"APPROVAL","needed":1,'
         b'"parts":["scope","plan","rollback","period"],"stage":1}],"schema":1,"solo":false}'
     )
@@ -120,3 +120,27 @@ def test_a_policy_of_a_newer_schema_is_not_guessed():
 
     with pytest.raises(UnknownSchema, match="Schema 2 of a policy is not known here; 1 is the newest"):
         read_policy(newer, policy_id=UUID(int=1), name="P", number=1, digest="d")
+
+
+def test_waits_are_kept_where_they_are_given_and_change_nothing_where_not():
+    waiting = read({**default_body(), "remind_after_hours": 4, "expire_after_hours": 24})
+
+    assert (waiting.remind_after_hours, waiting.escalate_after_hours, waiting.expire_after_hours) == (4, None, 24)
+    assert policy_bytes({**default_body(), "remind_after_hours": None}) == policy_bytes(default_body())
+
+
+@pytest.mark.parametrize(
+    ("field", "more"),
+    [
+        ("remind_after_hours", {"remind_after_hours": 0}),
+        ("escalate_after_hours", {"escalate_after_hours": 2161}),
+        ("expire_after_hours", {"expire_after_hours": "8"}),
+        ("escalate_after_hours", {"remind_after_hours": 8, "escalate_after_hours": 8}),
+        ("expire_after_hours", {"remind_after_hours": 8, "expire_after_hours": 4}),
+    ],
+)
+def test_waits_come_one_after_the_other(field, more):
+    with pytest.raises(BadContent) as refused:
+        policy_bytes({**default_body(), **more})
+
+    assert [*refused.value.errors] == [field]

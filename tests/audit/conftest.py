@@ -20,6 +20,7 @@ from apps.audit.keys import installation_id, list_key
 from apps.audit.seal import seal_now
 from apps.audit.verifier import Report, verify
 from apps.audit.vocabulary import Event
+from apps.core.actors import Actor
 from apps.core.canonical import utc_seconds
 from apps.core.locks import database_now
 from apps.core.references import reference
@@ -32,6 +33,7 @@ from tests.factories.audit import make_actor, make_entries, make_entry
 GUARDED = ("audit_entry", "audit_detail", "audit_seal", "audit_place", "audit_publickey", "audit_installation")
 KEY = SigningKey(Ed25519PrivateKey.generate())
 SIGNER, CHANGE = make_actor(UUID(int=7)), UUID(int=8)
+NO_PASSKEY = {"credential_id": b"", "authenticator_data": b"", "client_data": b"", "assertion": b"", "rp_id": "", "origin": ""}
 
 
 @dataclass
@@ -99,6 +101,7 @@ def statement(**other: Any) -> bytes:
         "installation": str(installation_id()),
         "change": str(CHANGE),
         "person": {"id": SIGNER.id, "name": "Ada"},
+        "by": SIGNER.as_data(),
         "revision": {"number": 2, "digest": "ab" * 32},
         "covers": {"scope": "cd" * 32, "plan": "ef" * 32},
         "decision": "APPROVE",
@@ -108,18 +111,18 @@ def statement(**other: Any) -> bytes:
     return json.dumps(said | other).encode()
 
 
-def tell_sign_off(data: bytes, *, sign_off: str = "1", **other: Any) -> StreamEntry:
+def tell_sign_off(data: bytes, *, sign_off: str = "1", by: Actor = SIGNER, **other: Any) -> StreamEntry:
     told = {"statement": hashlib.sha256(data).hexdigest(), "decision": "APPROVE", "meaning": "APPROVAL", "revision": 2}
     told |= {"digest": "ab" * 32, "parts": ["plan", "scope"], "replaces": []}
     refs, about = [reference("change", CHANGE)], reference("sign_off", sign_off)
-    return make_entry(Event.SIGN_OFF_GIVEN, subject=about, by=SIGNER, at=NOW, refs=refs, data=told | other)
+    return make_entry(Event.SIGN_OFF_GIVEN, subject=about, by=by, at=NOW, refs=refs, data=told | other)
 
 
 def sign_off_row(data: bytes, *, key: SigningKey = KEY, sign_off: str = "1") -> dict[str, Any]:
     """A row as the export carries it."""
     signed = key.sign(b"changecontrol/sign-off/v1\n" + data)
     row = {"id": sign_off, "statement": data, "signature": signed.value, "key_id": signed.key_id, "alg": signed.alg}
-    return {**row, "withdrawn_at": None}
+    return {**row, "withdrawn_at": None, **NO_PASSKEY}
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ SITE = "changecontrol.wsgi:application"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 DEADLINE = 60.0
 # A refusal is told by a page with its status; Chromium calls every such page an error of its own.
-TOLD = re.compile(r"Failed to load resource: the server responded with a status of (403|404|409|422)")
+# htmx calls it an error of its own when a newer request takes the place of one that is on its way.
+TOLD = re.compile(r"Failed to load resource: the server responded with a status of (403|404|409|422)|htmx:(afterRequest|sendAbort),")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -89,7 +90,7 @@ def site(own_database: OwnDatabase, world: World, tmp_path: Path) -> Iterator[Si
         "VAR_DIR": str(tmp_path / "var"),
         "SECRET_KEY": settings.SECRET_KEY,
         "SIGNING_KEY_FILE": str(settings.SIGNING_KEY_FILE),
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "PUBLIC_URL": f"http://localhost:{port}",  # a name: passkeys are bound to one
         "REDIS_URL": "memory://",
         "LOG_LEVEL": "WARNING",
     }
@@ -99,7 +100,7 @@ def site(own_database: OwnDatabase, world: World, tmp_path: Path) -> Iterator[Si
         process = subprocess.Popen(argv, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_it_answers(port, process, tmp_path / "site.log")
-            yield Site(f"http://127.0.0.1:{port}", environment)
+            yield Site(f"http://localhost:{port}", environment)
         finally:
             process.terminate()
             process.wait(timeout=20)

@@ -16,6 +16,7 @@ from apps.changes.facts import content_of
 from apps.changes.models import Change
 from apps.changes.states import State
 from tests.browser.world import NEW, World
+from tests.factories.accounts import PASSWORD
 from tests.factories.approvals import approve, newest
 from tests.factories.approvals import make_change as make_change_in
 
@@ -30,11 +31,11 @@ def make_change(world: World, state: State = State.IN_REVIEW) -> Change:
 
 def fill_request(page: Page) -> None:
     """Write everything but the way back."""
-    page.get_by_label("Service").select_option(label="Payments gateway")
-    page.get_by_label("Version", exact=False).first.fill("2.4.1")
-    page.get_by_label("Commit", exact=False).fill(NEW)
-    page.get_by_label("Staging").check()
-    page.get_by_label("Production").check()
+    page.locator("#id_items-0-label").fill("2.4.1")
+    page.locator("#id_items-0-commit").fill(NEW)
+    for name in ("Staging", "Production"):
+        expect(page.get_by_label(name)).to_be_checked()  # the only service, and everywhere it can go
+    page.locator("#id_strategy").select_option("")
     page.get_by_label("Why now", exact=False).fill("Banks switch off the old protocol on 1 December.")
     page.locator("#id_plan-0-what").fill("Roll 2.4.1 out in three waves")
     page.get_by_label("Title").fill("Card payments through the new flow")
@@ -45,7 +46,15 @@ def sign(page: Page, change: Change, choice: str = "Approve") -> None:
     page.goto(f"/changes/{change.ref}/sign-off/")
     expect(page.get_by_role("button", name=f"Choose {choice.lower()} or reject first")).to_be_visible()
     page.get_by_role("radio", name=choice).check()
-    page.get_by_role("button", name=choice, exact=True).click()
+    sign_by_password(page, change, choice)
+
+
+def sign_by_password(page: Page, change: Change, choice: str = "Approve") -> None:
+    """Read the statement of what was chosen, and sign it."""
+    page.get_by_role("button", name="Read what you sign").click()
+    expect(page.locator(".statement-text")).to_contain_text(f"revision {newest(change).number} of {change.ref}")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name=f"{choice} with your password").click()
     expect(page).to_have_url(re.compile(rf"/changes/{change.ref}/$"))
 
 
@@ -136,19 +145,18 @@ def test_answer_that_comes_too_late_keeps_its_words_and_shows_the_difference(wor
     page = look_as(world.manager)
     page.goto(f"/changes/{change.ref}/sign-off/")
     page.get_by_role("radio", name="Approve").check()
-    page.get_by_label("Reason", exact=False).fill("I rehearsed this on Friday.")
+    page.locator("#decide").get_by_label("Reason").fill("I rehearsed this on Friday.")
     edited = replace(content_of(newest(change)), plan=Plan(steps=(Step("Roll out to half of the hosts first"),)))
     revise_change(change_id=change.pk, content=edited, by=world.developer.actor)
-    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_role("button", name="Read what you sign").click()
 
     expect(page.get_by_role("alert")).to_contain_text("Dana Developer edited")
     expect(page.get_by_role("heading", name="Changed while you read")).to_be_visible()
     expect(page.locator("ins").first).to_have_text("Roll out to half of the hosts first")
-    expect(page.get_by_label("Reason", exact=False)).to_have_value("I rehearsed this on Friday.")
+    expect(page.locator("#decide").get_by_label("Reason")).to_have_value("I rehearsed this on Friday.")
     expect(page.get_by_role("radio", name="Approve")).not_to_be_checked()
     page.get_by_role("radio", name="Approve").check()
-    page.get_by_role("button", name="Approve", exact=True).click()
-    expect(page).to_have_url(re.compile(rf"/changes/{change.ref}/$"))
+    sign_by_password(page, change)
 
 
 def test_ladder_says_yes_by_itself_once_everybody_agreed(world: World, look_as: Look) -> None:

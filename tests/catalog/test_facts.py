@@ -70,7 +70,7 @@ def test_facts_of_many_people_take_as_many_statements_as_of_one(django_assert_nu
     people = [make_person(Role.APPROVER, team=service.team) for _ in range(10)]
 
     for some in (people[:1], people):
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(1):
             assert len(people_facts(some, service)) == len(some)
 
 

@@ -108,6 +108,16 @@ def test_a_service_is_entered_changed_given_an_owner_and_retired(client, everyth
     assert client.get(address("service", "store")).status_code == 200
 
 
+@pytest.mark.parametrize("sent", ["no id", "\x00", "0198aaaa-0000-7000-8000-000000000001", "<script>"])
+def test_owner_who_is_nobody_is_told_in_our_words(client, everything, sent):
+    target = make_target()
+
+    response = client.post(address("owners", target.service.slug), {"person": sent, "kind": "BUSINESS"})
+
+    assert response.status_code == 422
+    assert "Nobody in the list is meant by this. Choose somebody." in response.content.decode()
+
+
 def test_making_a_service_restricted_for_a_team_one_is_not_in_leads_back_to_the_list(client, everything):
     sheet = {"name": "S", "slug": "s", "team": TeamFactory().slug, "tier": "2", "time_zone": "UTC", "is_restricted": "on"}
 
@@ -124,6 +134,16 @@ def test_environments_are_entered_changed_and_retired(client, everything):
     environment = Environment.objects.get(slug="staging")
     assert environment.retired_at is not None
     assert client.get(address("environment", "stage")).status_code == 200
+
+
+def test_an_environment_that_asks_for_approval_says_that_it_needs_a_policy(client, everything):
+    sheet = {"name": "Live", "slug": "live", "rank": "30", "change_required": "APPROVED", "time_zone": "UTC"}
+
+    after = client.post(address("new_environment"), sheet, follow=True)
+
+    assert "Nothing goes to Live until a policy says who must agree there" in after.content.decode()
+    for page in (after, client.get(address("environment", "live"))):
+        assert reverse("approvals:policies") in page.content.decode()
 
 
 def test_a_target_is_configured_locked_and_adopted(client, everything):

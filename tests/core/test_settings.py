@@ -1,5 +1,8 @@
 """What is read strictly from the environment, and how workers are woken."""
 
+import subprocess
+import sys
+
 import pytest
 
 from apps.core.references import reference, with_public_ids
@@ -41,3 +44,12 @@ def test_only_what_may_name_a_row_is_looked_up():
     row = reference("service", "01a1f98b-97a4-76f8-b6fd-ebee378fd37d")
 
     assert with_public_ids([row, row, reference("key", ONE), reference("service", "x"), reference("person", "")]) == {row}
+
+
+@pytest.mark.parametrize("megabytes", ["0", "101", "-1", "sixteen"])
+def test_a_size_of_evidence_that_cannot_be_meant_stops_the_start(megabytes):
+    argv = [sys.executable, "-c", "import changecontrol.settings"]
+    done = subprocess.run(argv, env={"EVIDENCE_MEGABYTES": megabytes, "SECRET_KEY": "x"}, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "EVIDENCE_MEGABYTES is" in done.stderr

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.core.badges import BADGES, badge_for
 from apps.core.moments import clock_words, distance_words, exact_words, full_words, near_words, span_words
 from apps.core.parts import part_marks
-from apps.core.prose import mark_hidden, render_markdown
+from apps.core.prose import mark_everything, mark_hidden, render_markdown
 from apps.core.reach import COLUMNS, WIDTHS, column, reach_spans
 from apps.core.templatetags.face import duration, face_number, initials, moment_text, short_id
 
@@ -48,6 +48,7 @@ TABLE = {
     "finding": "BLOCK WAIT WARN PASS OFF",
     "incident": "OPEN MITIGATED RECOVERED RESOLVED REVIEW_OWED",
     "derived": "SCHEDULED OVERDUE BLOCKED ON_HOLD FROZEN LAPSED OPEN DRIFT",
+    "notification": "QUEUED SENT FAILED SUPERSEDED SUPPRESSED",
 }
 
 
@@ -466,3 +467,25 @@ def test_a_refusal_page_gives_reason_cure_and_code():
 
     assert "The target is on hold. The commander lifts it." in html
     assert "target_held" in html
+
+
+@pytest.mark.parametrize(
+    ("word", "marked"),
+    [
+        ("p\u0430yments", 1),
+        ("\u0441\u043e\u0440", 3),
+        ("\uff21\uff22", 2),
+        ("\U0001d429ay", 1),
+        ("payments", 0),
+        ("Zoë Ångström", 0),
+        ("Владимир", 0),
+        ("A株式", 0),
+    ],
+    ids=range(8),
+)
+def test_letters_that_only_look_latin_are_marked_in_what_is_signed(word, marked):
+    html = mark_everything(f"<b>{word}\u202e")
+
+    assert html.count('<mark class="unseen"') == marked + 1
+    assert html.startswith("&lt;b&gt;")
+    assert "\u202e" not in html

@@ -42,6 +42,8 @@ def act(acts: frozenset[str]) -> Access:
 
 
 PAGE, PAGE_AND_ACT = Access(), Access(acts=EVERYBODY)
+# Its form stands on no page that can be opened: it is the answer to another form, and holds what was made for this person.
+ANSWERED = {"home:sign_off"}
 OPEN = Access(Door.OPEN)
 TOKEN = Access(Door.TOKEN, reads=NOBODY)
 TABLE = {
@@ -56,12 +58,29 @@ TABLE = {
     "account_reset_password_done": OPEN,
     "account_reset_password_from_key": OPEN,
     "account_reset_password_from_key_done": OPEN,
+    "account_reauthenticate": PAGE_AND_ACT,
+    "mfa_authenticate": OPEN,
+    "mfa_reauthenticate": act(NOBODY),  # leads on: nobody here asks for it
+    "mfa_reauthenticate_webauthn": act(NOBODY),
+    "mfa_login_webauthn": OPEN,
+    "single_sign_on": OPEN,
+    "single_sign_on_callback": OPEN,
     # people
     "accounts:people": PAGE,
     "accounts:join": Access(acts=ADMINISTRATORS),
     "accounts:profile": PAGE_AND_ACT,
     "accounts:tokens": act(EVERYBODY),
     "accounts:token_revocation": act(CHIEF),  # one's own alone
+    "accounts:hours": act(EVERYBODY),
+    "accounts:factors": PAGE,
+    "accounts:new_passkey": PAGE_AND_ACT,
+    "accounts:passkey_removal": act(CHIEF),  # one's own alone
+    "accounts:app": PAGE_AND_ACT,
+    "accounts:app_removal": act(EVERYBODY),
+    "accounts:recovery_codes": act(EVERYBODY),
+    "accounts:session_end": act(CHIEF),
+    "accounts:other_sessions_end": act(EVERYBODY),
+    "accounts:factors_removal": act(ADMINISTRATORS),
     "accounts:teams": Access(acts=ADMINISTRATORS),
     "accounts:team": PAGE,
     "accounts:team_name": act(ADMINISTRATORS),
@@ -104,6 +123,20 @@ TABLE = {
     "schedule:window_lifting": act(PLANNING),
     "schedule:new_hold": Access(acts=OPERATING),
     "schedule:hold_lifting": Access(acts=OPERATING),
+    # agreement
+    "approvals:policies": PAGE,
+    "approvals:new_policy": Access(acts=ADMINISTRATORS),
+    "approvals:policy": PAGE,
+    "approvals:edit_policy": Access(acts=ADMINISTRATORS),
+    "approvals:policy_retirement": act(ADMINISTRATORS),
+    "approvals:proposal": PAGE,
+    "approvals:proposal_confirmation": act(ADMINISTRATORS),
+    "approvals:proposal_end": act(ADMINISTRATORS),
+    "approvals:absence": PAGE,
+    "approvals:absence_times": act(EVERYBODY),
+    "approvals:absence_end": act(ADMINISTRATORS),
+    "approvals:stand_ins": act(EVERYBODY),
+    "approvals:stand_in_end": act(ADMINISTRATORS | {"operator"}),
     # deployments
     "deployments:deployments": PAGE,
     "deployments:deployment": PAGE,
@@ -120,15 +153,34 @@ TABLE = {
     "incidents:correction": Access(acts=OPERATING),
     "incidents:recover": act(OPERATING),
     "incidents:resolve": act(OPERATING),
+    # notifications
+    "notifications:notifications": PAGE,
+    "notifications:settings": PAGE_AND_ACT,
+    "notifications:failures": Access(reads=ADMINISTRATORS),
+    "notifications:another_try": act(ADMINISTRATORS),
     # changes
     "home:home": OPEN,
     "home:first_run": OPEN,
+    "home:inbox": PAGE,
+    "home:inbox_count": PAGE,
     "home:changes": PAGE,
+    "home:changes_suggestions": PAGE,
+    "home:changes_export": PAGE,
+    "home:saved_searches": act(EVERYBODY),
+    "home:saved_search_removal": act(CHIEF),  # one's own alone
+    "home:watch": act(EVERYBODY),
+    "home:watch_end": act(EVERYBODY),  # one's own alone: the address names the change, and who does not watch it ends nothing
     "home:new_change": Access(acts=frozenset({"chief", "author", "requester"})),
+    "home:change_models": PAGE,
+    "home:new_model": Access(acts=ADMINISTRATORS),
+    "home:change_model": Access(acts=ADMINISTRATORS),
+    "home:model_retirement": act(ADMINISTRATORS),
     "home:change": PAGE,
     "home:edit_change": Access(acts=frozenset({"chief", "author", "requester"})),
     "home:submission": act(AUTHOR),
     "home:sign_off": Access(acts=CHIEF),
+    "home:sign_off_statement": act(CHIEF),
+    "home:looks": act(EVERYBODY),
     "home:sign_off_withdrawal": act(CHIEF),
     "home:return": act(PLANNING | {"owner"}),
     "home:withdrawal": act(PLANNING | {"author"}),
@@ -136,7 +188,14 @@ TABLE = {
     "home:closure": act(PLANNING | {"author"}),
     "home:comments": act(EVERYBODY),
     "home:slot": act(PLANNING | {"author"}),
+    "home:version": PAGE,
+    "home:evidence": Access(acts=frozenset({"chief", "author", "requester"})),
+    "home:evidence_file": PAGE,
+    "home:leg_evidence": Access(acts=STARTING | {"requester"}),
     "home:matrix": PAGE,
+    "home:access": Access(reads=ADMINISTRATORS | AUDITORS),
+    "home:access_export": Access(reads=ADMINISTRATORS | AUDITORS),
+    "home:own_approvals": Access(reads=ADMINISTRATORS | AUDITORS),
     "home:audit": Access(reads=AUDITORS),
     "home:audit_export": Access(reads=AUDITORS),
     "home:livez": OPEN,
@@ -146,6 +205,9 @@ TABLE = {
     "api:change": TOKEN,
     "api:revisions": TOKEN,
     "api:submission": TOKEN,
+    "api:comments": TOKEN,
+    "api:withdrawal": TOKEN,
+    "api:evidence": TOKEN,
     "gate:evaluations": TOKEN,
     "gate:evaluation": TOKEN,
 }

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
+from django.test import override_settings
+from django.urls import reverse
 
 from tests.doors.crawl import client_of, plain_addresses
 from tests.doors.desk import Desk
@@ -12,7 +14,7 @@ from tests.doors.town import OUTSIDER, PEOPLE, Town, fingerprint, standing_town
 @pytest.fixture(scope="package")
 def town(django_db_setup: None, django_db_blocker) -> Iterator[Town]:
     """Everything there is, in a transaction that is rolled back after the last test of the package."""
-    with django_db_blocker.unblock(), standing_town() as made:
+    with django_db_blocker.unblock(), override_settings(PUBLIC_URL="http://localhost:8000"), standing_town() as made:
         yield made
 
 
@@ -21,6 +23,7 @@ def desk(town: Town) -> Desk:
     cookies = {name: client_of(town.people.get(name)).cookies.output(header="") for name in (*PEOPLE, OUTSIDER, "stranger")}
     made = Desk(cookies, fingerprint())
     made.take("author", [*town.changes, *(f"{address}edit/" for address in town.changes)], most=0)
+    made.take("author", [reverse("accounts:app")], most=0)
     made.take("chief", [*plain_addresses(), *town.seen], most=2)
     made.take("stranger", plain_addresses(), most=0)
     assert not made.changed(), "reading pages changes something"

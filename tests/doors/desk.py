@@ -22,6 +22,8 @@ Values = Mapping[str, str | bytes | None]
 ENOUGH = 6  # forms that are alike
 # An attempt is recorded when it is refused: that alone may be written.
 TRACES = {"audit_entry", "audit_detail"}
+# A file is kept at once, so that it is not lost when the form comes back; a day later it is gone where nothing names it.
+UPLOADS = {"changes_evidencechunk", "changes_evidencefile", "changes_evidenceupload"}
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Sent:
     errors: dict[str, list[str]]
     changed: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
+    takes_files: bool = False
 
     @property
     def is_refused(self) -> bool:
@@ -42,7 +45,7 @@ class Sent:
     def left_traces(self) -> set[str]:
         """What a refusal must not have changed."""
         allowed = TRACES if any(event.endswith((".refused", ".sign_in_failed")) for event in self.told) else set()
-        return self.changed - allowed
+        return self.changed - allowed - (UPLOADS if self.takes_files else set())
 
     @cached_property
     def page(self) -> str:
@@ -96,14 +99,14 @@ class Desk:
             self._taken[route] = [next((one for one in group if not self.send(one).is_refused), group[0]) for group in groups]
         return self._taken[route]
 
-    def send(self, found: Found, values: Values | None = None, *, who: str = "") -> "Sent":
-        """Send a form, as people would or with some values replaced, and undo it."""
+    def send(self, found: Found, values: Values | None = None, *, who: str = "", is_weighed: bool = False) -> "Sent":
+        """Send a form, as people would or with some values replaced, and undo it. What a taken one changed is told when it is weighed."""
         polite_values: Values = {name: polite(control) for name, control in found.form.controls.items()}
         body = body_of(polite_values | dict(found.form.buttons[:1]) | (values or {}))
         with undone():
             answer = self.client(who or found.who).post(found.form.action, body, content_type="application/x-www-form-urlencoded")
-            sent = Sent(answer, errors_in(answer.context))
-            if sent.is_refused:
+            sent = Sent(answer, errors_in(answer.context), takes_files=any(one.kind == "file" for one in found.form.controls.values()))
+            if sent.is_refused or is_weighed:
                 sent.changed = self.changed()
                 sent.told = [entry.event.value for entry in latest(None, limit=3)] if sent.changed else []
         return sent

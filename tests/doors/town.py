@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.urls import reverse
@@ -12,22 +13,47 @@ from django.urls import reverse
 from apps.accounts.actions import issue_personal_token
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
+from apps.approvals.actions import propose_policy
+from apps.approvals.models import Policy, PolicyProposal
+from apps.approvals.policy_body import default_body
 from apps.catalog.actions import lock_target
 from apps.catalog.models import Target
 from apps.changes.access import changes_for
-from apps.changes.models import Change, Leg
+from apps.changes.actions import attach_evidence
+from apps.changes.models import Change, EvidenceUpload, Leg
 from apps.changes.states import State
+from apps.changes.steps.evidence import Piece
 from apps.deployments.models import Deployment
 from apps.deployments.states import State as DeploymentState
 from apps.incidents.actions import note_on_timeline, open_incident, recover_incident, resolve_incident
 from apps.incidents.models import Incident, TimelineEntry
 from apps.incidents.states import State as IncidentState
+from apps.notifications.states import State as MailState
 from apps.schedule.facts import scope_of
 from apps.schedule.models import Hold, RuleKind
-from tests.factories.accounts import IdentityFactory, MembershipFactory, PersonFactory, TeamFactory, make_person
-from tests.factories.approvals import approve, make_change, make_place
+from tests.factories.accounts import (
+    IdentityFactory,
+    MembershipFactory,
+    PersonFactory,
+    SignInFactory,
+    TeamFactory,
+    make_authenticator_app,
+    make_passkey,
+    make_person,
+)
+from tests.factories.approvals import (
+    AbsenceFactory,
+    DelegationFactory,
+    PolicyProposalFactory,
+    approve,
+    make_change,
+    make_place,
+    make_policy,
+)
 from tests.factories.catalog import EnvironmentFactory, make_service
+from tests.factories.changes import SavedSearchFactory, WatchFactory, make_model
 from tests.factories.deployments import FAKE, make_deployment, make_leg, make_order, make_site
+from tests.factories.notifications import DeliveryFactory
 from tests.factories.schedule import CalendarRuleFactory, HoldFactory, SlotFactory
 
 ROLES = {role.value.lower(): role for role in Role}
@@ -50,6 +76,21 @@ class Restricted:
     def leg(self) -> Leg:
         """The only leg of the change."""
         return self.change.legs.get(is_current=True)
+
+    @property
+    def policy(self) -> Policy:
+        """Who agrees to it, whatever others are asked."""
+        return Policy.objects.get(service=self.target.service)
+
+    @property
+    def proposal(self) -> PolicyProposal:
+        """What is proposed instead."""
+        return PolicyProposal.objects.get(service=self.target.service)
+
+    @property
+    def evidence(self) -> EvidenceUpload:
+        """What was shown for the leg."""
+        return self.leg.uploads.get()
 
     @property
     def note(self) -> TimelineEntry:
@@ -88,6 +129,8 @@ class Town:
             reverse("catalog:target", args=[one.service.slug, one.environment.slug]) for one in Target.objects.exclude(locked_at=None)
         ]
         found += [reverse("catalog:service", args=[self.place.service.slug])]
+        open_to_all = EvidenceUpload.objects.exclude(change=self.restricted.change).select_related("change", "leg")
+        found += [reverse("home:leg_evidence", args=[one.change.ref, one.leg.public_id]) for one in open_to_all if one.change and one.leg]
         return found + [reverse("accounts:person", args=[one.public_id]) for one in Person.objects.filter(name__in=SHOWN)]
 
 
@@ -109,6 +152,11 @@ def make_town() -> Town:
     for state in IncidentState:
         _incident(state, make_site(), by=people["operator"])
     _walls(changes[State.APPROVED], now)
+    make_model()
+    _show(changes[State.APPROVED].legs.get(is_current=True), author)
+    _agreement(people, now)
+    _mail(chief, now)
+    _factors(chief, now)
     return Town(people, _arena(owner), drafts, restricted)
 
 
@@ -151,6 +199,34 @@ def _incident(state: IncidentState, target: Target, *, by: Person) -> Incident:
     return incident
 
 
+def _mail(reader: Person, now: datetime) -> None:
+    """A mail to somebody in each of its states."""
+    incident = Incident.objects.filter(target__service__is_restricted=False).earliest("pk")
+    for state in MailState:
+        ended_at = None if state is MailState.QUEUED else now
+        DeliveryFactory(person=reader, subject=str(incident.reference), state=state, ended_at=ended_at, wake_at=now + DAY)
+
+
+def _agreement(people: dict[str, Person], now: datetime) -> None:
+    """A policy that waits for another administrator, somebody away, and somebody who stands in."""
+    place, outsider = EnvironmentFactory(name="Cellar", rank=0), people[OUTSIDER]
+    make_policy(place)
+    propose_policy(name="Stricter", environment_id=place.pk, document={**default_body(), "solo": True}, by=outsider.actor)
+    AbsenceFactory(starts_at=now - DAY, ends_at=now + DAY)
+    DelegationFactory(person=people["chief"], delegate=people["operator"], starts_at=now, ends_at=now + DAY, kinds=["EMERGENCY"])
+    WatchFactory(change=Change.objects.filter(state=State.IN_REVIEW).earliest("pk"), person=people["chief"])
+    SavedSearchFactory(person=people["chief"])
+
+
+def _factors(owner: Person, now: datetime) -> None:
+    """Somebody with everything one can prove oneself with, signed in twice; and a newcomer who lost a passkey."""
+    make_passkey(owner)
+    make_authenticator_app(owner)
+    make_passkey(Person.objects.get(name="Newcomer"))
+    Session.objects.create(session_key="elsewhere", session_data="", expire_date=now + DAY)
+    SignInFactory(person=owner, session_key="elsewhere")
+
+
 def _walls(change: Change, now: datetime) -> None:
     """Walls around a service of their own, so that nothing else is stopped by them."""
     scope = scope_of(make_service()).number
@@ -158,6 +234,11 @@ def _walls(change: Change, now: datetime) -> None:
         CalendarRuleFactory(kind=kind, scope=scope, starts_at=now - DAY, ends_at=now + DAY)
     HoldFactory(scope=scope)
     SlotFactory(leg=change.legs.get(is_current=True), starts_at=now + DAY, ends_at=now + 2 * DAY)
+
+
+def _show(leg: Leg, person: Person) -> None:
+    """Something seen where it ran."""
+    attach_evidence(change_id=leg.change_id, leg_id=leg.pk, piece=Piece("run.txt", b"All well."), by=person.actor)
 
 
 def _restricted(insider: Person) -> Restricted:
@@ -169,6 +250,9 @@ def _restricted(insider: Person) -> Restricted:
     operator = make_person(Role.OPERATOR, team=team)
     deployment = make_order(target, by=operator, requester=make_person(Role.REQUESTER, team=team))
     assert deployment.leg is not None
+    _show(deployment.leg, operator)
+    make_policy(target.environment, service=target.service)
+    PolicyProposalFactory(environment=target.environment, service=target.service)
     return Restricted(target, deployment.leg.change, deployment, _incident(IncidentState.OPEN, target, by=operator))
 
 
@@ -208,7 +292,7 @@ def _around_verbs() -> transaction.Atomic:
 
 Prints = dict[str, tuple[int, int]]
 TABLES = """select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace
-  and has_table_privilege(oid, 'select') and relname <> 'django_session' order by relname"""
+  and has_table_privilege(oid, 'select') and relname not in ('django_session', 'accounts_counted') order by relname"""
 
 
 def fingerprint(known: Iterable[str] = ()) -> Prints:

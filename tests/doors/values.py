@@ -28,6 +28,8 @@ POLITE = {
     "text": "Looked at the log.",
     "review": "All well.",
     "label": "3.18.2",
+    "items-0-label": "3.18.2",
+    "items-0-commit": OTHER_COMMIT.removeprefix("git:"),
     "commit": OTHER_COMMIT.removeprefix("git:"),
     "identities": OTHER_COMMIT,
     "starts_at": "2031-03-01T10:00",
@@ -41,6 +43,7 @@ POLITE = {
     "rollback_reason": "It is the first deployment.",
     "rollback-0-what": "Deploy a corrected version",
     "expect": "",
+    "evidence_link": "https://ci.example.org/runs/7",
 }
 
 

@@ -60,7 +60,7 @@ def test_site_is_opened_to_others_only_with_its_public_address(bind: str, tmp_pa
     assert Supervisor(tmp_path, bind=bind).environment()["PUBLIC_URL"] == "https://changes.example.org"
 
 
-@pytest.mark.parametrize(("bind", "url"), [("127.0.0.1:9001", "http://127.0.0.1:9001"), ("[::1]:9001", "http://[::1]:9001")])
+@pytest.mark.parametrize(("bind", "url"), [("127.0.0.1:9001", "http://localhost:9001"), ("[::1]:9001", "http://localhost:9001")])
 def test_address_of_the_site_follows_the_bind(bind: str, url: str, tmp_path: Path) -> None:
     assert Supervisor(tmp_path, bind=bind).environment()["PUBLIC_URL"] == url
 
@@ -194,9 +194,9 @@ def test_ready_is_what_the_site_says(site: int, tmp_path: Path) -> None:
     supervisor.announce(seconds=10)
 
     assert Readiness.answers == [200]
-    assert Readiness.hosts == [f"127.0.0.1:{site}"] * 3
+    assert Readiness.hosts == [f"localhost:{site}"] * 3
     said = stream.getvalue()
-    assert said.index("set-up code is 1234") < said.index(f"ready at http://127.0.0.1:{site} ")
+    assert said.index("set-up code is 1234") < said.index(f"ready at http://localhost:{site} ")
 
 
 def test_site_that_is_not_ready_in_time_is_said_with_its_last_answer(site: int, tmp_path: Path) -> None:

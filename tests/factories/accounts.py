@@ -1,11 +1,35 @@
 """People for tests. The leaves are factory-boy's; `make_person` also gives roles and teams."""
 
+from datetime import datetime, time
+from hashlib import sha256
+from json import dumps
+
 import factory
+from allauth.mfa.models import Authenticator
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
+from fido2.utils import websafe_encode
 
+from apps.accounts.codes import code_at, new_secret, step_at
+from apps.accounts.envelopes import close
 from apps.accounts.identities import IdentityKind
-from apps.accounts.models import Identity, Membership, Person, PersonalToken, RoleGrant, SetUpCode, Team
+from apps.accounts.models import (
+    Counted,
+    Identity,
+    Membership,
+    Passkey,
+    Person,
+    PersonalToken,
+    RoleGrant,
+    SetUpCode,
+    SignIn,
+    Team,
+    WorkingHours,
+)
+from apps.accounts.relying_party import relying_party
 from apps.accounts.roles import WIDE_ONLY, Role
 from tests.conftest import NOW
 
@@ -90,6 +114,97 @@ class SetUpCodeFactory(DjangoModelFactory):
 
     hash = factory.Sequence(lambda n: n.to_bytes(32, "big"))
     made_at = NOW
+
+
+class CountedFactory(DjangoModelFactory):
+    class Meta:
+        model = Counted
+
+    key = factory.Sequence(lambda n: f"attempt:{n}")
+    value = 1
+    expires_at = NOW.replace(year=NOW.year + 1)
+
+
+class SignInFactory(DjangoModelFactory):
+    class Meta:
+        model = SignIn
+
+    person = factory.SubFactory(PersonFactory)
+    session_key = factory.Sequence(lambda n: f"session{n}")
+    means = "password"
+    address = "192.0.2.7"
+    browser = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
+    signed_in_at = NOW
+
+
+class WorkingHoursFactory(DjangoModelFactory):
+    class Meta:
+        model = WorkingHours
+
+    person = factory.SubFactory(PersonFactory)
+    days = [0, 1, 2, 3, 4]
+    begins = time(9)
+    ends = time(17)
+
+
+class PasskeyFactory(DjangoModelFactory):
+    """A passkey with a key of its own; `make_passkey` hands out the private half too."""
+
+    class Meta:
+        model = Passkey
+
+    person = factory.SubFactory(PersonFactory)
+    credential_id = factory.Sequence(lambda n: sha256(b"credential %d" % n).digest())
+    public_key = factory.LazyFunction(lambda: public_half(ec.generate_private_key(ec.SECP256R1())))
+    algorithm = -7
+    rp_id = factory.LazyFunction(lambda: relying_party().id)
+    name = factory.Sequence(lambda n: f"Passkey {n}")
+    enrolled_at = NOW
+
+
+def public_half(private: ec.EllipticCurvePrivateKey) -> bytes:
+    """The public half as it is kept."""
+    return private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def make_passkey(person: Person, **fields: object) -> tuple[Passkey, ec.EllipticCurvePrivateKey]:
+    """A passkey that signs (allauth does not know it: it signs nobody in), and its private key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    return PasskeyFactory(person=person, public_key=public_half(private), **fields), private
+
+
+def sign_assertion(
+    private: ec.EllipticCurvePrivateKey,
+    *,
+    credential_id: bytes,
+    challenge: bytes,
+    rp_id: str = "",
+    origin: str = "",
+    sign_count: int = 1,
+    user_verified: bool = True,
+) -> dict[str, object]:
+    """What a browser hands back for `navigator.credentials.get`, as JSON."""
+    here = relying_party()
+    said = {"type": "webauthn.get", "challenge": websafe_encode(challenge), "origin": origin or here.origin, "crossOrigin": False}
+    client_data = dumps(said, separators=(",", ":")).encode()
+    data = sha256((rp_id or here.id).encode()).digest() + bytes([0x05 if user_verified else 0x01]) + sign_count.to_bytes(4, "big")
+    signature = private.sign(data + sha256(client_data).digest(), ec.ECDSA(SHA256()))
+    told = {"clientDataJSON": client_data, "authenticatorData": data, "signature": signature}
+    name = websafe_encode(credential_id)
+    response = {key: websafe_encode(value) for key, value in told.items()} | {"userHandle": None}
+    return {"id": name, "rawId": name, "type": "public-key", "response": response, "clientExtensionResults": {}}
+
+
+def make_authenticator_app(person: Person) -> str:
+    """Enrol an app; returns its secret for `code_for`."""
+    secret = new_secret()
+    Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": close(secret), "last_step": -1})
+    return secret
+
+
+def code_for(secret: str, at: datetime) -> str:
+    """The code the app shows at a moment."""
+    return code_at(secret, step_at(at))
 
 
 def make_person(*roles: Role, team: Team | None = None, name: str = "", **more: object) -> Person:

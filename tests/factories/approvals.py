@@ -12,7 +12,7 @@ from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.actions import approve_change, expire_change, reject_change, submit_change
 from apps.approvals.facts import review_facts
-from apps.approvals.models import Policy, PolicyVersion, SignOff
+from apps.approvals.models import Absence, Delegation, Look, Nudge, Policy, PolicyProposal, PolicyVersion, SignOff
 from apps.approvals.policy_body import default_body
 from apps.approvals.rules import forecast, quorum
 from apps.approvals.steps import set_policy
@@ -74,17 +74,76 @@ class SignOffFactory(DjangoModelFactory):
     signature = b"\x00" * 64
 
 
+class PolicyProposalFactory(DjangoModelFactory):
+    """A proposal that waits, for the end of a policy unless it has a body."""
+
+    class Meta:
+        model = PolicyProposal
+
+    name = "Who agrees"
+    environment = factory.SubFactory(EnvironmentFactory)
+    proposed_at = NOW
+    proposed_by = factory.LazyFunction(make_person)
+
+
+class AbsenceFactory(DjangoModelFactory):
+    class Meta:
+        model = Absence
+
+    person = factory.LazyFunction(make_person)
+    starts_at = NOW - timedelta(hours=1)
+    ends_at = NOW + timedelta(days=5)
+    entered_at = NOW
+    entered_by = "SYSTEM:test"
+
+
+class DelegationFactory(DjangoModelFactory):
+    """Holds around the tests' moment, and around the clock on the wall."""
+
+    class Meta:
+        model = Delegation
+
+    person = factory.LazyFunction(make_person)
+    delegate = factory.LazyFunction(make_person)
+    starts_at = NOW - timedelta(days=3650)
+    ends_at = NOW + timedelta(days=3650)
+    given_at = NOW
+
+
+class NudgeFactory(DjangoModelFactory):
+    class Meta:
+        model = Nudge
+
+    change = factory.SubFactory(ChangeFactory)
+    revision = factory.SubFactory(RevisionFactory, change=factory.SelfAttribute("..change"))
+    person = factory.LazyFunction(make_person)
+    step = "REMINDED"
+    since = NOW
+    at = NOW
+
+
+class LookFactory(DjangoModelFactory):
+    class Meta:
+        model = Look
+
+    change = factory.SubFactory(ChangeFactory)
+    person = factory.LazyFunction(make_person)
+    revision = factory.SubFactory(RevisionFactory, change=factory.SelfAttribute("..change"))
+    looked_at = NOW
+
+
 def a_rule(key: str = "owner", **more: Any) -> dict[str, object]:
     """One rule of a policy document; the default policy's unless said otherwise."""
     return {**default_body()["rules"][0], "key": key, "label": key.replace("-", " ").capitalize(), **more}
 
 
 def make_policy(
-    environment: Environment, *rules: Mapping[str, object], service: Service | None = None, kind: str = "", **more: Any
+    environment: Environment, *rules: Mapping[str, object], service: Service | None = None, kind: str = "", least_risk: int = 0, **more: Any
 ) -> Policy:
-    """The policy of an environment, or of a service or kind in it: the default one, or these rules."""
+    """The policy of an environment, or of a service, kind or risk in it: the default one, or these rules."""
     document = {**deepcopy(default_body()), **({"rules": [*rules]} if rules else {}), **more}
-    return set_policy(name="Who agrees", environment=environment, document=document, by=SYSTEM, at=NOW, service=service, kind=kind)
+    place = {"environment": environment, "service": service, "kind": kind, "least_risk": least_risk}
+    return set_policy(name="Who agrees", document=document, by=SYSTEM, at=NOW, **place)
 
 
 def make_place(

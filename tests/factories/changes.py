@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import factory
 from factory.django import DjangoModelFactory
@@ -11,7 +11,7 @@ from factory.django import DjangoModelFactory
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.catalog.models import Environment, Service, Target
-from apps.changes.actions import create_change
+from apps.changes.actions import create_change, write_change_model
 from apps.changes.content import (
     Aspect,
     Content,
@@ -26,8 +26,25 @@ from apps.changes.content import (
     Story,
     Strategy,
 )
-from apps.changes.models import Change, Comment, Item, Leg, LegIdentity, Move, Revision
+from apps.changes.content.templates import Template, template_bytes
+from apps.changes.models import (
+    Change,
+    ChangeModel,
+    ChangeModelVersion,
+    Comment,
+    Dependency,
+    DraftInput,
+    GivenAnswer,
+    Item,
+    Leg,
+    LegIdentity,
+    Move,
+    Revision,
+    SavedSearch,
+    Watch,
+)
 from apps.changes.states import Kind, State
+from apps.core.canonical import digest
 from tests.conftest import NOW
 from tests.factories.accounts import PersonFactory, make_person
 from tests.factories.catalog import ServiceFactory, TargetFactory, make_target
@@ -169,3 +186,92 @@ class CommentFactory(DjangoModelFactory):
     author = factory.SubFactory(PersonFactory)
     at = NOW
     text = "Seen."
+
+
+class WatchFactory(DjangoModelFactory):
+    class Meta:
+        model = Watch
+
+    change = factory.SubFactory(ChangeFactory)
+    person = factory.SubFactory(PersonFactory)
+    since_at = NOW
+
+
+class SavedSearchFactory(DjangoModelFactory):
+    class Meta:
+        model = SavedSearch
+
+    person = factory.SubFactory(PersonFactory)
+    name = factory.Sequence(lambda n: f"Search {n}")
+    text = "state:open"
+    saved_at = NOW
+
+
+def make_template(**parts: Any) -> Template:
+    """What a change model says: a plan and a way back, unless PARTS say otherwise."""
+    said: dict[str, Any] = {
+        "scope": Scope(reason="It is Tuesday."),
+        "plan": Plan((Step("Roll out", StepBy.AUTOMATION, 60),)),
+        "rollback": Rollback(strategy=Strategy.PREVIOUS_RELEASE, seconds_to_restore=30),
+        "story": Story("", labels=("weekly",)),
+        "use": "Every week.",
+    }
+    return Template(**said | parts)
+
+
+def make_model(slug: str = "weekly", name: str = "Weekly release", **parts: Any) -> ChangeModel:
+    """A change model, written by an administrator."""
+    return write_change_model(slug=slug, name=name, template=make_template(**parts), by=make_person(Role.ADMINISTRATOR).actor)
+
+
+class DraftInputFactory(DjangoModelFactory):
+    class Meta:
+        model = DraftInput
+
+    public_id = factory.LazyFunction(uuid4)
+    person = factory.SubFactory(PersonFactory)
+    body = "{}"
+    saved_at = NOW
+
+
+class ChangeModelFactory(DjangoModelFactory):
+    class Meta:
+        model = ChangeModel
+
+    slug = factory.Sequence(lambda n: f"model-{n}")
+    name = factory.Sequence(lambda n: f"Model {n}")
+
+
+class ChangeModelVersionFactory(DjangoModelFactory):
+    class Meta:
+        model = ChangeModelVersion
+
+    model = factory.SubFactory(ChangeModelFactory)
+    number = factory.Sequence(lambda n: n + 1)
+    body = factory.LazyFunction(lambda: template_bytes(make_template()))
+    digest = factory.LazyAttribute(lambda row: digest(bytes(row.body)))
+    author = factory.SubFactory(PersonFactory)
+    made_at = NOW
+
+
+class DependencyFactory(DjangoModelFactory):
+    class Meta:
+        model = Dependency
+
+    change = factory.SubFactory(ChangeFactory)
+    needs = factory.SubFactory(ChangeFactory)
+    since_at = NOW
+    since_by = "SYSTEM:test"
+
+
+class GivenAnswerFactory(DjangoModelFactory):
+    class Meta:
+        model = GivenAnswer
+
+    person = factory.SubFactory(PersonFactory)
+    credential = "session"
+    key = factory.Sequence(lambda n: f"key-{n}")
+    asked = "0" * 64
+    status = 201
+    body = "{}"
+    given_at = NOW

@@ -6,8 +6,8 @@ from django.db.models import Q
 
 from apps.approvals.facts import quorum_facts
 from apps.catalog.models import Arrival, Environment, Service, Target
-from apps.changes.content import content_from_bytes, revision_digest
-from apps.changes.models import PARTS, Leg, LegIdentity
+from apps.changes.content import PARTS, content_from_bytes, revision_digest
+from apps.changes.models import Leg, LegIdentity
 from apps.core.canonical import digest
 from apps.gate.models import GateToken, RuleMode
 from apps.gate.rules import (

@@ -1,6 +1,5 @@
-"""The sign-off page: what an approver reads, what is signed, every refusal, and a decision that came too late."""
+"""The sign-off page: what an approver reads, the statement that is put before them, every refusal, and a decision that came too late."""
 
-import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,18 +11,18 @@ from django.utils import timezone
 
 from apps.accounts.roles import Role
 from apps.approvals.actions import revise_change
-from apps.approvals.models import SignOff
+from apps.approvals.models import Look, SignOff
 from apps.audit.models import Entry
 from apps.catalog.models import Outcome
 from apps.changes.content import Plan, Rollback, Step, StepBy, Strategy
 from apps.changes.facts import content_of
 from apps.changes.states import State
-from apps.core.canonical import digest
 from apps.schedule.actions import declare_freeze
 from tests.factories.accounts import make_person
 from tests.factories.approvals import a_rule, approve, make_change, make_place, make_policy, newest
 from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, OwnershipFactory
 from tests.home.pages import HOSTILE, get, marks_of, nothing_written, post, text_of
+from tests.home.signing import choose, decide
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -45,11 +44,6 @@ def revise(change, *, by=None, **parts):
     return revise_change(change_id=change.pk, content=content, by=(by or change.requester).actor)
 
 
-def decide(client, person, change, decision="APPROVE", *, reason="", seen=""):
-    seen = seen or newest(change).digest
-    return post(client, person, "home:sign_off", change.ref, decision=decision, reason=reason, revision_digest=seen)
-
-
 @pytest.mark.parametrize("state", State)
 def test_sign_off_page_in_every_state_is_shown_and_writes_nothing(client, state):
     change = make_change(state)
@@ -62,40 +56,50 @@ def test_sign_off_page_in_every_state_is_shown_and_writes_nothing(client, state)
     assert not SignOff.objects.filter(person=change.requester).exists()
 
 
-def test_sign_off_page_shows_the_move_the_parts_and_the_statement(client, owner, change):
-    text = text_of(get(client, owner, "home:sign_off", change.ref))
+def test_sign_off_page_shows_the_move_the_parts_and_what_is_covered(client, owner, change):
+    response = get(client, owner, "home:sign_off", change.ref)
 
+    text = text_of(response)
     assert "3.17.0 3.18.1" in text
     assert "Visitors give up when the outward ferry is full." in text
-    assert "I, Bo Owner, " in text
-    assert f"revision 1 of {change.ref}" in text
-    assert "I had its scope, plan, rollback and period before me." in text
+    assert "scope covered; plan covered; rollback covered; period covered; story not covered" in marks_of(response)
     assert "Nothing" in text
 
 
-def test_statement_shown_is_the_statement_signed(client, owner, change):
-    shown = marks_of(get(client, owner, "home:sign_off", change.ref))
-    decide(client, owner, change)
+def test_page_begins_with_what_changed_since_the_last_look(client, owner, change):
+    assert "Changed since you last looked" not in text_of(get(client, owner, "home:sign_off", change.ref))
+    read = newest(change).digest
+    noted = post(client, owner, "home:looks", change.ref, revision_digest=read)
+    revise(change, plan=Plan(steps=(Step("Roll out to half of the hosts"),)))
 
-    statement = bytes(SignOff.objects.get().statement).decode()
-    lines = re.sub("</?b>", "", re.search(r'class="bytes"[^>]*>(.*?)</pre>', shown, re.DOTALL)[1]).splitlines()
-    assert digest(statement.encode()) == SignOff.objects.get().statement_hash
-    for member in (
-        "by",
-        "change",
-        "covers",
-        "installation",
-        "person",
-        "policies",
-        "ref",
-        "revision",
-        "rules",
-        "schema",
-        "settings",
-        "type",
-    ):
-        assert next(line for line in lines if line.startswith(f'"{member}":')) in statement
-    assert '"nonce":a random number' in lines
+    text = text_of(get(client, owner, "home:sign_off", change.ref))
+
+    assert noted.status_code == 302
+    assert "Changed since you last looked" in text
+    assert "Roll out to half of the hosts" in text
+
+
+def test_looking_never_goes_back(client, owner, change):
+    first = newest(change).digest
+    revise(change, plan=Plan(steps=(Step("Otherwise"),)))
+
+    for read in (newest(change).digest, first, "0" * 64):
+        post(client, owner, "home:looks", change.ref, revision_digest=read)
+
+    assert Look.objects.get().revision.number == 2
+    assert post(client, owner, "home:looks", change.ref, revision_digest="what?").status_code == 422
+
+
+def test_diff_is_linked_where_the_repository_is_a_page(client, owner, change):
+    leg = change.legs.get()
+    leg.service.repository = "https://git.example.org/ferries/board.git"
+    leg.service.save()
+    leg.target.running_identities = ["git:" + "a" * 40]
+    leg.target.save()
+
+    source = marks_of(get(client, owner, "home:sign_off", change.ref))
+
+    assert f'href="https://git.example.org/ferries/board/compare/{"a" * 40}...' in source
 
 
 def test_neither_choice_is_made_for_anybody(client, owner, change):
@@ -206,12 +210,13 @@ def test_decision_on_an_older_revision_is_answered_with_the_difference(client, o
     assert not SignOff.objects.exists()
 
 
-@pytest.mark.parametrize("seen", ["0" * 64, "not a digest", "<script>alert(1)</script>"])
-def test_decision_on_a_revision_of_nothing_is_refused(client, owner, change, seen):
-    response = decide(client, owner, change, seen=seen)
+@pytest.mark.parametrize(("seen", "status"), [("0" * 64, 409), ("not a digest", 422), ("<script>alert(1)</script>", 422), ("0" * 65, 422)])
+def test_decision_on_a_revision_of_nothing_is_refused(client, owner, change, seen, status):
+    response = choose(client, owner, change, seen=seen)
 
-    assert response.status_code == 409
+    assert response.status_code == status
     assert b"<script>alert" not in response.content
+    assert status == 409 or "What this form was about cannot be read any more. Open the page again, then decide." in text_of(response)
     assert not SignOff.objects.exists()
 
 
@@ -266,7 +271,7 @@ def test_sign_off_page_covers_only_what_the_persons_rules_name(client, owner):
     make_policy(place, a_rule("business", parts=["scope", "period"]))
     change = make_change(State.IN_REVIEW, targets=(make_place(business=owner, environment=place),))
 
-    text = text_of(get(client, owner, "home:sign_off", change.ref))
+    text = text_of(choose(client, owner, change))
 
     assert "I had its scope and period before me." in text
 
@@ -287,9 +292,9 @@ def test_every_field_takes_or_refuses_hostile_text_in_words(client, owner, chang
     for name, text in HOSTILE.items():
         given = {"decision": "APPROVE", "reason": "", "revision_digest": newest(change).digest}
 
-        response = post(client, owner, "home:sign_off", change.ref, **{**given, field: text})
+        response = post(client, owner, "home:sign_off_statement", change.ref, **{**given, field: text})
 
-        assert response.status_code in {302, 409, 422}, name
+        assert response.status_code in {200, 409, 422}, name
         assert b"<script>alert" not in response.content, name
         if (field, name) == ("reason", "long"):
             assert "The text has 1000000 characters. 300 fit." in text_of(response)

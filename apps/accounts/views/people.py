@@ -8,9 +8,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts import actions
-from apps.accounts.access import get_person, people_like
+from apps.accounts.access import get_person, has_role, people_like
+from apps.accounts.factors import stale_passkeys
 from apps.accounts.forms import Grant, Join, Merger, NewIdentity, Reason
+from apps.accounts.letters import send_invitation
 from apps.accounts.models import Person, Team
+from apps.accounts.relying_party import relying_party
 from apps.accounts.roles import Role
 from apps.accounts.rules import why_not_administer
 from apps.accounts.steps import asker
@@ -28,9 +31,11 @@ def everybody(request: PageRequest) -> HttpResponse:
     text = request.GET.get("q", "")[:120]
     found = people_like(text, limit=MOST + 1)
     refusal = why_not_administer(asker(request.user.actor))
-    return render_page(
-        request, "accounts/people.html", {"people": found[:MOST], "more": len(found) > MOST, "most": MOST, "text": text, "refusal": refusal}
-    )
+    context = {"people": found[:MOST], "more": len(found) > MOST, "most": MOST, "text": text, "refusal": refusal}
+    stale = {} if refusal else stale_passkeys()
+    context |= {"stale": sum(stale.values()), "domains": ", ".join(sorted(stale)), "here": relying_party()}
+    context["reviews"] = refusal is None or has_role(request.user, Role.AUDITOR)
+    return render_page(request, "accounts/people.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -72,9 +77,15 @@ def reactivation(request: PageRequest, public_id: UUID) -> HttpResponse:
 
 @require_POST
 def invitation(request: PageRequest, public_id: UUID) -> HttpResponse:
-    """Show a one-time link, once."""
+    """Send a one-time link by mail, or show it, once."""
     about = get_person(public_id)
     link = actions.invite_person(about.pk, by=request.user.actor)
+    if request.POST.get("how") == "mail":
+        if said := send_invitation(about, link, by=request.user):
+            messages.error(request, f"The mail did not leave: {said} Make a link and hand it over another way.")
+        else:
+            messages.success(request, f"The link is on its way to {about.email}. It works once, for three days.")
+        return redirect("accounts:person", public_id)
     return render_page(request, "accounts/invitation.html", {"person": about, "link": link, "once": True})
 
 

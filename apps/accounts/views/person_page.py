@@ -6,7 +6,8 @@ from django import forms
 from django.http import HttpResponse
 
 from apps.accounts.access import teams_of
-from apps.accounts.facts import subject_of
+from apps.accounts.factors import Means, means_of
+from apps.accounts.facts import hours_of, subject_of
 from apps.accounts.forms import KINDS, Grant, Merger, NewIdentity, Reason
 from apps.accounts.identities import IdentityKind
 from apps.accounts.models import Identity, Person, RoleGrant
@@ -18,6 +19,7 @@ from apps.accounts.rules import (
     why_not_deactivate_person,
     why_not_invite_person,
     why_not_remove_identity,
+    why_not_reset_factors,
     why_not_revoke_role,
 )
 from apps.accounts.steps import asker
@@ -25,26 +27,48 @@ from apps.core.pages import PageRequest, render_page
 
 
 def person_page(request: PageRequest, person: Person, **sent: forms.Form) -> HttpResponse:
-    """The page; `sent` holds the form that was not taken: deactivate, merge, identity or grant."""
-    asking, subject = asker(request.user.actor), subject_of(person)
+    """The page; `sent` holds the form that was not taken: deactivate, merge, identity, grant or reset."""
+    asking, subject, means = asker(request.user.actor), subject_of(person), means_of(person)
+    held = means.passkeys + means.stale_passkeys + means.authenticator_app
     context = {
         "person": person,
-        "facts": _facts(person),
+        "facts": _facts(person, means),
         "roles": [_role(grant, asking, subject) for grant in _grants(person)],
         "teams": teams_of(person),
         "identities": [_identity(row, asking, subject, person) for row in person.identities.order_by("kind", "value")],
         "refusal": why_not_administer(asking),
         "refusals": {
             "deactivate": why_not_deactivate_person(asking, subject),
+            "reset": why_not_reset_factors(asking, subject, factors=held),
             "invite": why_not_invite_person(asking, subject, has_signed_in=person.last_login is not None),
         },
-        "forms": {"deactivate": Reason(), "merge": Merger(keep=person), "identity": NewIdentity(), "grant": Grant()} | sent,
+        "forms": _forms(person) | sent,
     }
     return render_page(request, "accounts/person.html", context, status=422 if sent else 200)
 
 
-def _facts(person: Person) -> list[tuple[str, Any]]:
-    return [("Signs in as", person.email), ("Time zone", person.time_zone)]
+def _forms(person: Person) -> dict[str, forms.Form]:
+    again = Reason(auto_id="reset_%s")  # two forms of the page have a reason
+    return {"deactivate": Reason(), "reset": again, "merge": Merger(keep=person), "identity": NewIdentity(), "grant": Grant()}
+
+
+def _facts(person: Person, means: Means) -> list[tuple[str, Any]]:
+    return [
+        ("Signs in as", person.email),
+        ("Proves it with", means_said(means)),
+        ("Time zone", person.time_zone),
+        ("Works", hours_of(person)),
+    ]
+
+
+def means_said(means: Means) -> str:
+    """What somebody can prove themselves with, in words."""
+    keys = f"{means.passkeys} passkey{'' if means.passkeys == 1 else 's'}" if means.passkeys else ""
+    stale = f"{means.stale_passkeys} of another address" if means.stale_passkeys else ""
+    words = [
+        word for word in ("password" if means.password else "", keys, stale, "authenticator app" if means.authenticator_app else "") if word
+    ]
+    return ", ".join(words) or "nothing yet"
 
 
 def _grants(person: Person) -> list[RoleGrant]:

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts import actions
 from apps.accounts.access import get_token, roles_of, teams_of
-from apps.accounts.forms import NewToken, Profile
+from apps.accounts.facts import hours_of
+from apps.accounts.forms import Hours, NewToken, Profile
 from apps.accounts.roles import PURPOSE
 from apps.core.acting import carried_out
 from apps.core.pages import PageRequest, render_page
@@ -33,6 +34,16 @@ def profile(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
+def hours(request: PageRequest) -> HttpResponse:
+    """When one works."""
+    form = Hours(request.POST)
+    if carried_out(form, actions.set_working_hours, person_id=request.user.pk, by=request.user.actor):
+        messages.success(request, "Saved.")
+        return redirect("accounts:profile")
+    return profile_page(request, hours=form)
+
+
+@require_POST
 def tokens(request: PageRequest) -> HttpResponse:
     """Issue a token and show it, once."""
     form = NewToken(request.POST, auto_id=SECOND_FORM_IDS)
@@ -51,14 +62,19 @@ def token_revocation(request: PageRequest, public_id: UUID) -> HttpResponse:
 
 
 def profile_page(request: PageRequest, **sent: forms.Form) -> HttpResponse:
-    """The page; `sent` holds the form that was not taken: profile or token."""
+    """The page; `sent` holds the form that was not taken: profile, hours or token."""
     me = request.user
+    working = hours_of(me)
+    shown = {
+        "profile": Profile(initial={"name": me.name, "time_zone": me.time_zone}),
+        "hours": Hours(initial={"days": sorted(working.days), "begins": working.begins, "ends": working.ends}),
+        "token": NewToken(auto_id=SECOND_FORM_IDS),
+    }
     context = {
         "person": me,
         "roles": [(role.label, PURPOSE[role]) for role in sorted(roles_of(me))],
         "teams": teams_of(me),
         "tokens": me.tokens.filter(revoked_at__isnull=True, expires_at__gt=timezone.now()).order_by("-issued_at"),
-        "forms": {"profile": Profile(initial={"name": me.name, "time_zone": me.time_zone}), "token": NewToken(auto_id=SECOND_FORM_IDS)}
-        | sent,
+        "forms": shown | sent,
     }
     return render_page(request, "accounts/profile.html", context, status=422 if sent else 200)

@@ -1,16 +1,39 @@
 """The durable verbs of agreement."""
 
-from apps.approvals.actions.policies import retire_policy, write_policy
+from apps.approvals.actions.asking import ask_for_change
+from apps.approvals.actions.chasing import chase_agreement
+from apps.approvals.actions.policies import confirm_policy, end_policy_proposal, propose_policy, retire_policy, write_policy
 from apps.approvals.actions.requests import expire_change, revise_change, submit_change
-from apps.approvals.actions.sign_offs import approve_change, reject_change, send_back_change, withdraw_sign_off
+from apps.approvals.actions.sign_offs import (
+    approve_change,
+    draft_statement,
+    look_at_change,
+    reject_change,
+    send_back_change,
+    sign_statement,
+    withdraw_sign_off,
+)
+from apps.approvals.actions.standing_in import cancel_absence, end_delegation, enter_absence, give_delegation
 
 __all__ = [
     "approve_change",
+    "ask_for_change",
+    "cancel_absence",
+    "chase_agreement",
+    "confirm_policy",
+    "draft_statement",
+    "end_delegation",
+    "end_policy_proposal",
+    "enter_absence",
     "expire_change",
+    "give_delegation",
+    "look_at_change",
+    "propose_policy",
     "reject_change",
     "retire_policy",
     "revise_change",
     "send_back_change",
+    "sign_statement",
     "submit_change",
     "withdraw_sign_off",
     "write_policy",

@@ -1,17 +1,37 @@
 """The queries that build the facts which the rules of sign-off decide on."""
 
+from apps.approvals.facts.makers import MAKERS, makers_of, with_makers
+from apps.approvals.facts.outlook import look_ahead
+from apps.approvals.facts.people import standing_delegations
 from apps.approvals.facts.policies import PolicyShelf, policies_for, policy_facts
+from apps.approvals.facts.proposals import proposal_facts, standing_policy, takes_two, waiting_proposal
 from apps.approvals.facts.review import newest, quorum_facts, review_facts
-from apps.approvals.facts.sign_offs import BOUND, sign_off_facts, standing_sign_offs
+from apps.approvals.facts.sign_offs import BOUND, passkeys_behind, sign_off_facts, standing_sign_offs, stretch_of
+from apps.approvals.facts.simulating import Asked, Supposed, who_must_sign, who_must_sign_change
 
 __all__ = [
     "BOUND",
+    "MAKERS",
+    "Asked",
     "PolicyShelf",
+    "Supposed",
+    "look_ahead",
+    "makers_of",
     "newest",
+    "passkeys_behind",
     "policies_for",
     "policy_facts",
+    "proposal_facts",
     "quorum_facts",
     "review_facts",
     "sign_off_facts",
+    "standing_delegations",
+    "standing_policy",
     "standing_sign_offs",
+    "stretch_of",
+    "takes_two",
+    "waiting_proposal",
+    "who_must_sign",
+    "who_must_sign_change",
+    "with_makers",
 ]

@@ -1,23 +1,49 @@
-"""The members of a policy's groups, as one service sees them."""
+"""The members of a policy's groups as one service sees them, and who stands in for them now."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from apps.accounts.models import Membership, Person, RoleGrant
-from apps.approvals.rules import Group, PersonFacts, PolicyFacts
+from apps.approvals.models import Delegation
+from apps.approvals.rules import Group, Mandate, PersonFacts, PolicyFacts
 from apps.catalog.facts import people_facts
 from apps.catalog.models import Ownership, Service
 
 
-def people_about(service: Service, *, policy: PolicyFacts | None, more: Collection[int] = ()) -> dict[UUID, PersonFacts]:
-    """Everybody in a group of the policy now, and the persons of `more`, by public id; in a fixed number of statements."""
-    wanted = Q(pk__in=[*more])
+def people_about(
+    service: Service, *, policy: PolicyFacts | None, kind: str, more: Collection[int] = (), now: datetime | None = None
+) -> tuple[dict[UUID, PersonFacts], tuple[Mandate, ...]]:
+    """Everybody in a group of the policy now, who stands in for one of them for this service and kind, and the persons of
+    `more`, by public id; and the mandates of those who stand in. A fixed number of statements."""
+    wanted = Q()
     for group in {rule.group for rule in policy.rules} if policy else ():
         wanted |= _members(group, service)
-    found = Person.objects.filter(wanted).select_related("merged_into").order_by("name", "pk")
-    return people_facts(found, service)
+    mandates = [*_delegations(wanted, service, kind=kind, now=now)] if wanted else []
+    also = {one.delegate.merged_into_id or one.delegate_id for one in mandates}
+    found = Person.objects.filter(wanted | Q(pk__in={*more, *also})).select_related("merged_into").order_by("name", "pk")
+    return people_facts(found, service), tuple(_mandate(one) for one in mandates)
+
+
+def standing_delegations(now: datetime | None = None) -> QuerySet[Delegation]:
+    """The delegations that hold at a moment, or right now by the database's clock."""
+    at = now or Now()
+    return Delegation.objects.filter(ended_at__isnull=True, starts_at__lte=at, ends_at__gt=at)
+
+
+def _delegations(members: Q, service: Service, *, kind: str, now: datetime | None) -> Iterable[Delegation]:
+    scope = (Q(service_ids__isnull=True) | Q(service_ids__contains=[service.pk])) & (Q(kinds__isnull=True) | Q(kinds__contains=[kind]))
+    held = Person.objects.filter(members).values("pk")
+    found = standing_delegations(now).filter(scope, Q(person__in=held) | Q(person__merged_into__in=held))
+    return found.select_related("person__merged_into", "delegate__merged_into").order_by("given_at", "pk")
+
+
+def _mandate(one: Delegation) -> Mandate:
+    person, delegate = one.person.merged_into or one.person, one.delegate.merged_into or one.delegate
+    return Mandate(one.public_id, person.public_id, delegate.public_id)
 
 
 def _members(group: Group, service: Service) -> Q:

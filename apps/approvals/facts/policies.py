@@ -1,5 +1,6 @@
 """Which policy applies where: the most specific one that is not retired."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from uuid import UUID
@@ -13,16 +14,21 @@ REMEMBERED = 1024
 
 
 class PolicyShelf:
-    """The standing policies of some environments, read once; service and kind > service > kind > environment."""
+    """The standing policies of some environments, read once; service and kind > service > kind > environment.
+
+    Of those for the same service and kind, the one for the highest risk that the change reaches."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:
-        self._by_selector = {(policy.environment_id, policy.service_id, policy.kind): policy for policy in policies}
+        self._by_selector: defaultdict[tuple[int, int | None, str], list[Policy]] = defaultdict(list)
+        for policy in sorted(policies, key=lambda one: one.least_risk, reverse=True):
+            self._by_selector[policy.environment_id, policy.service_id, policy.kind].append(policy)
 
-    def find(self, *, environment_id: int, service_id: int, kind: str) -> PolicyFacts | None:
-        """The policy for one leg of a change of this kind; None where nothing says who agrees."""
+    def find(self, *, environment_id: int, service_id: int, kind: str, risk: int | None = None) -> PolicyFacts | None:
+        """The policy for one leg of a change of this kind and risk; None where nothing says who agrees."""
         for selector in ((service_id, kind), (service_id, ""), (None, kind), (None, "")):
-            if policy := self._by_selector.get((environment_id, *selector)):
-                return policy_facts(policy)
+            for policy in self._by_selector.get((environment_id, *selector), ()):
+                if policy.least_risk <= (risk or 0):
+                    return policy_facts(policy)
         return None
 
 

@@ -6,6 +6,7 @@ from apps.approvals.rules.counting import (
     group_text,
     in_group,
     members_of,
+    needed_of,
     quorum,
     spoken_for,
     stands,
@@ -14,9 +15,11 @@ from apps.approvals.rules.counting import (
 )
 from apps.approvals.rules.forecasting import forecast, group_words
 from apps.approvals.rules.matching import match_seats
+from apps.approvals.rules.seats import asked_seats, open_seats, own_sign_offs, says_everything, seats_for
 from apps.approvals.rules.shapes import (
     Forecast,
     Group,
+    Mandate,
     PolicyFacts,
     QuorumAnswer,
     QuorumFacts,
@@ -28,12 +31,18 @@ from apps.approvals.rules.shapes import (
     Seat,
     SignOffFacts,
 )
+from apps.approvals.rules.standing_in import (
+    LONGEST,
+    Stretch,
+    why_not_end_delegation,
+    why_not_enter_absence,
+    why_not_give_delegation,
+)
 from apps.approvals.rules.verbs import (
-    asked_seats,
-    open_seats,
-    own_sign_offs,
-    says_everything,
-    seats_for,
+    PASSKEY,
+    PASSWORD,
+    PASSWORD_AND_CODE,
+    SESSION,
     speaks_for,
     why_not_approve,
     why_not_reject,
@@ -42,14 +51,38 @@ from apps.approvals.rules.verbs import (
     why_not_stale,
     why_not_withdraw_sign_off,
 )
-from apps.approvals.rules.writing import why_not_retire_policy, why_not_write_policy
+from apps.approvals.rules.waiting import Wait, waits
+from apps.approvals.rules.wording import (
+    Difference,
+    differences,
+    rule_facts_in_words,
+    rule_words,
+    switch_words,
+    whose_words,
+)
+from apps.approvals.rules.writing import (
+    ProposalFacts,
+    why_not_confirm_policy,
+    why_not_end_proposal,
+    why_not_propose_policy,
+    why_not_retire_policy,
+    why_not_write_policy,
+)
 from apps.catalog.rules import PersonFacts
 
 __all__ = [
+    "LONGEST",
+    "PASSKEY",
+    "PASSWORD",
+    "PASSWORD_AND_CODE",
+    "SESSION",
+    "Difference",
     "Forecast",
     "Group",
+    "Mandate",
     "PersonFacts",
     "PolicyFacts",
+    "ProposalFacts",
     "QuorumAnswer",
     "QuorumFacts",
     "ReviewFacts",
@@ -59,8 +92,11 @@ __all__ = [
     "RuleState",
     "Seat",
     "SignOffFacts",
+    "Stretch",
+    "Wait",
     "all_met",
     "asked_seats",
+    "differences",
     "excluded_as",
     "forecast",
     "group_text",
@@ -68,17 +104,29 @@ __all__ = [
     "in_group",
     "match_seats",
     "members_of",
+    "needed_of",
     "open_seats",
     "own_sign_offs",
     "quorum",
+    "rule_facts_in_words",
+    "rule_words",
     "says_everything",
     "seats_for",
     "speaks_for",
     "spoken_for",
     "stands",
+    "switch_words",
     "to_come",
+    "waits",
+    "whose_words",
     "why_not_approve",
+    "why_not_confirm_policy",
     "why_not_counted",
+    "why_not_end_delegation",
+    "why_not_end_proposal",
+    "why_not_enter_absence",
+    "why_not_give_delegation",
+    "why_not_propose_policy",
     "why_not_reject",
     "why_not_retire_policy",
     "why_not_send_back",

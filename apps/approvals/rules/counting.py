@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from apps.approvals.rules.matching import match_seats
@@ -54,13 +55,17 @@ def in_group(person: PersonFacts, group: Group) -> bool:
             return bool(({person.canonical_id} | person.stands_for) & group.persons)
 
 
-def excluded_as(person: PersonFacts, *, policy: PolicyFacts, hands: Mapping[str, Collection[UUID]]) -> str | None:
+def excluded_as(
+    person: PersonFacts, *, policy: PolicyFacts, hands: Mapping[str, Collection[UUID]], stands_for: PersonFacts | None = None
+) -> str | None:
     """Say what a person did that keeps them from agreeing: requester, last_editor and so on; None where nothing does.
 
     The requester is kept out whatever a policy says, unless it allows SOLO. Who did what must be known: a KeyError is a no,
-    nobody known would be nobody excluded."""
+    nobody known would be nobody excluded. Who stands in for somebody is kept out by what either of the two did."""
+    if stands_for is not None and (hand := excluded_as(stands_for, policy=replace(policy, solo=False), hands=hands)):
+        return hand
     of = person.canonical_id
-    solo = policy.solo and of in hands["requester"]
+    solo = policy.solo and of in hands["requester"] and stands_for is None
     for hand in ("requester", *sorted(policy.exclude - {"requester"})):
         if of in hands[hand] and not (solo and hand in {"requester", "last_editor"}):
             return hand
@@ -75,15 +80,18 @@ def stands(covered: Mapping[str, str], *, digests: Mapping[str, str]) -> bool:
 def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFacts) -> str | None:
     """Return the code of what keeps a sign-off from counting for a rule now, or None when it counts."""
     person, policy = sign_off.person, facts.policy
+    holder = sign_off.stands_for or person
     if policy is None:
         return "no_policy"
     doubts = (
         ("decision", sign_off.decision != "APPROVE"),
         ("signature", sign_off.signature_ok is not True),
+        ("passkey", policy.require_passkey and not sign_off.by_passkey),
         ("meaning", sign_off.meaning != rule.meaning),
-        ("inactive", not person.is_active),
-        ("group", spoken_for(rule.group, facts=facts) not in sign_off.groups or not in_group(person, rule.group)),
-        ("excluded", excluded_as(person, policy=policy, hands=facts.hands) is not None),
+        ("inactive", not person.is_active or not holder.is_active),
+        ("mandate", sign_off.stands_for is not None and not sign_off.is_mandated),
+        ("group", spoken_for(rule.group, facts=facts) not in sign_off.groups or not in_group(holder, rule.group)),
+        ("excluded", excluded_as(person, policy=policy, hands=facts.hands, stands_for=sign_off.stands_for) is not None),
         ("parts", not set(rule.parts) <= set(sign_off.covered)),
         (LAPSED, not stands(sign_off.covered, digests=facts.digests)),
     )
@@ -99,28 +107,60 @@ def quorum(facts: QuorumFacts) -> QuorumAnswer:
     if facts.policy is None or not facts.policy.rules:
         return QuorumAnswer(rules=(), met=False, has_policy=facts.policy is not None)
     rules = sorted(facts.policy.rules, key=lambda rule: rule.stage)  # stable: a stage keeps the order it is written in
-    counted = {rule.key: _by_person(facts, rule, None) for rule in rules}
-    seats = [(rule, wanted) for rule in rules for wanted in seats_of(rule, people=counted[rule.key], facts=facts)]
+    counted = counted_by_voice(facts)
+    seats = [
+        (rule, wanted) for rule in rules for wanted in seats_of(rule, voices={voice: voice for voice in counted[rule.key]}, facts=facts)
+    ]
     taken = match_seats([wanted for _, wanted in seats])
     answers: list[RuleAnswer] = []
     for rule in rules:
         sitting = [person for (of, _), person in zip(seats, taken, strict=True) if of.key == rule.key]
         earlier = all(answer.missing == 0 for answer in answers if answer.rule.stage < rule.stage)
-        answers.append(_answer(rule, sitting, people=counted[rule.key], lapsed=_by_person(facts, rule, LAPSED), is_open=earlier))
+        answers.append(_answer(rule, sitting, counted=counted[rule.key], lapsed=_lapsed(facts, rule), is_open=earlier))
     return QuorumAnswer(rules=tuple(answers), met=all(answer.state is RuleState.AGREED for answer in answers))
 
 
-def seats_of(rule: RuleFacts, *, people: Collection[UUID], facts: QuorumFacts) -> list[frozenset[UUID]]:
+def voice_of(sign_off: SignOffFacts) -> UUID:
+    """Whose seat a sign-off fills: one's own, or that of whom one stands in for."""
+    return (sign_off.stands_for or sign_off.person).canonical_id
+
+
+def counted_by_voice(facts: QuorumFacts) -> dict[str, dict[UUID, SignOffFacts]]:
+    """The sign-offs that count, by rule and by whose seat they fill.
+
+    A voice is heard once, whoever speaks; and a person has one voice, the one they used last: that makes matching voices to
+    seats a matching of distinct people too."""
+    rules = facts.policy.rules if facts.policy else ()
+    heard: dict[UUID, UUID] = {}
+    found: dict[str, dict[UUID, SignOffFacts]] = {rule.key: {} for rule in rules}
+    for sign_off in sorted(facts.sign_offs, key=lambda one: (one.revision, one.given_at, one.id), reverse=True):
+        keys = [rule.key for rule in rules if why_not_counted(sign_off, rule=rule, facts=facts) is None]
+        voice = voice_of(sign_off)
+        if keys and heard.setdefault(sign_off.person.canonical_id, voice) == voice:
+            for key in keys:
+                found[key].setdefault(voice, sign_off)
+    return found
+
+
+def seats_of(rule: RuleFacts, *, voices: Mapping[UUID, UUID], facts: QuorumFacts) -> list[frozenset[UUID]]:
     """Return the seats of a rule as who could fill each; a rule for everyone has one seat per member.
 
-    A group without anybody keeps one seat that nobody can fill: an empty group never agrees. So does somebody who is named
-    and not among the facts: who is not known is not left out."""
+    VOICES says who would sit down for whom. A group without anybody keeps one seat that nobody can fill: an empty group never
+    agrees. So does somebody who is named and not among the facts: who is not known is not left out."""
     if rule.needed:
-        return [frozenset(people)] * rule.needed
+        return [frozenset(voices.values())] * needed_of(rule, facts=facts)
     members = sorted({person.canonical_id for person in members_of(rule, facts=facts)})
     known = {one for person in facts.people if person.id == person.canonical_id for one in (person.id, *person.stands_for)}
-    seats: list[frozenset[UUID]] = [frozenset({member}) & frozenset(people) for member in members]
+    seats = [frozenset({voices[member]} if member in voices else ()) for member in members]
     return [*seats, *(frozenset() for _ in rule.group.persons - known)] or [frozenset()]
+
+
+def needed_of(rule: RuleFacts, *, facts: QuorumFacts) -> int:
+    """How many people a rule needs; 0 means everyone. Where makers are kept out and not all of them are known, the first rule
+    that counts people needs one more: whoever made it may be among those who sign."""
+    rules = sorted(facts.policy.rules, key=lambda one: one.stage) if facts.policy else []
+    charged = next((one.key for one in rules if one.needed), None)
+    return rule.needed + 1 if facts.has_unknown_makers and rule.key == charged else rule.needed
 
 
 def members_of(rule: RuleFacts, *, facts: QuorumFacts) -> tuple[PersonFacts, ...]:
@@ -145,24 +185,30 @@ def all_met(legs: Collection[QuorumFacts]) -> bool:
     return bool(legs) and all(quorum(leg).met for leg in to_come(legs))
 
 
-def _by_person(facts: QuorumFacts, rule: RuleFacts, code: str | None) -> dict[UUID, PersonFacts]:
+def _lapsed(facts: QuorumFacts, rule: RuleFacts) -> dict[UUID, PersonFacts]:
     found: dict[UUID, PersonFacts] = {}
     for sign_off in facts.sign_offs:
-        if why_not_counted(sign_off, rule=rule, facts=facts) == code:
-            found.setdefault(sign_off.person.canonical_id, sign_off.person)
+        if why_not_counted(sign_off, rule=rule, facts=facts) == LAPSED:
+            found.setdefault(voice_of(sign_off), sign_off.person)
     return found
 
 
 def _answer(
-    rule: RuleFacts, sitting: list[UUID | None], *, people: Mapping[UUID, PersonFacts], lapsed: Mapping[UUID, PersonFacts], is_open: bool
+    rule: RuleFacts,
+    sitting: list[UUID | None],
+    *,
+    counted: Mapping[UUID, SignOffFacts],
+    lapsed: Mapping[UUID, PersonFacts],
+    is_open: bool,
 ) -> RuleAnswer:
-    by = tuple(people[person] for person in sitting if person is not None)
-    missing = len(sitting) - len(by)
-    gone = tuple(person for of, person in lapsed.items() if of not in people)
+    given = [counted[voice] for voice in sitting if voice is not None]
+    missing = len(sitting) - len(given)
+    gone = tuple(person for of, person in lapsed.items() if of not in counted)
     if not is_open:
         state = RuleState.LATER
     elif not missing:
         state = RuleState.AGREED
     else:
         state = RuleState.LAPSED if gone else RuleState.WAITING
-    return RuleAnswer(rule, state, by, gone, missing)
+    by = tuple(one.person for one in given)
+    return RuleAnswer(rule, state, by, gone, missing, {one.person.id: one.stands_for for one in given if one.stands_for})

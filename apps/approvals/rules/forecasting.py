@@ -1,15 +1,21 @@
-"""Whether a quorum can be met at all, by whom, and what would help. Pure."""
+"""Whether a quorum can be met at all and in time, by whom, and what would help. Pure."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from apps.approvals.rules.counting import members_of, seats_of, why_not_counted
+from apps.approvals.rules.counting import counted_by_voice, excluded_as, members_of, needed_of, seats_of
 from apps.approvals.rules.matching import match_seats
 from apps.approvals.rules.shapes import Forecast, Group, QuorumFacts, RuleFacts, RuleForecast
 from apps.catalog.rules import PersonFacts
 
+Signer = tuple[PersonFacts, PersonFacts | None]  # who signs, and in whose place
+NAMED = 3
+
 
 def forecast(facts: QuorumFacts) -> Forecast:
-    """Say whether the people there are could fill every seat of one leg's policy."""
+    """Say whether the people there are could fill every seat of one leg's policy, in time where `before` says by when.
+
+    Somebody who comes back too late counts only through whoever stands in for them."""
     where = f"{facts.service} in {facts.environment}"
     if facts.required != "APPROVED":
         return Forecast(can_be_met=True, rules=(), cures=())
@@ -17,10 +23,14 @@ def forecast(facts: QuorumFacts) -> Forecast:
         return Forecast(can_be_met=False, rules=(), cures=(f"No policy says who agrees to {where}. An administrator writes one.",))
     rules = sorted(facts.policy.rules, key=lambda rule: rule.stage)
     able = {rule.key: _able(rule, facts) for rule in rules}
-    seats = [(rule, wanted) for rule in rules for wanted in seats_of(rule, people=able[rule.key], facts=facts)]
+    seats = [
+        (rule, wanted)
+        for rule in rules
+        for wanted in seats_of(rule, voices={voice: who.canonical_id for voice, (who, _) in able[rule.key].items()}, facts=facts)
+    ]
     taken = match_seats([wanted for _, wanted in seats])
     empty = [rule.key for (rule, _), person in zip(seats, taken, strict=True) if person is None]
-    found = tuple(RuleForecast(rule, tuple(able[rule.key].values()), empty.count(rule.key)) for rule in rules)
+    found = tuple(_foreseen(rule, able[rule.key], missing=empty.count(rule.key), facts=facts) for rule in rules)
     cures = tuple(_cure(one, facts) for one in found if one.missing)
     return Forecast(can_be_met=not cures, rules=found, cures=cures)
 
@@ -38,13 +48,62 @@ def group_words(group: Group, *, service: str) -> str:
             return "person on the rule's list"
 
 
-def _able(rule: RuleFacts, facts: QuorumFacts) -> dict[UUID, PersonFacts]:
-    signed = [one.person for one in facts.sign_offs if why_not_counted(one, rule=rule, facts=facts) is None]
-    return {person.canonical_id: person for person in (*members_of(rule, facts=facts), *signed)}
+def _able(rule: RuleFacts, facts: QuorumFacts) -> dict[UUID, Signer]:
+    """Who would sign for each voice of a rule: who has signed, who is there, or who stands in for somebody who is not."""
+    found: dict[UUID, Signer] = {}
+    for member in members_of(rule, facts=facts):
+        if signer := _signer(member, facts):
+            found[member.canonical_id] = signer
+    given = counted_by_voice(facts)[rule.key]
+    return found | {voice: (one.person, one.stands_for) for voice, one in given.items()}
+
+
+def _signer(member: PersonFacts, facts: QuorumFacts) -> Signer | None:
+    if not _is_late(member.canonical_id, facts):
+        return member, None
+    asked = {mandate.delegate_id for mandate in facts.mandates if mandate.person_id == member.canonical_id}
+    return next(((one, member) for one in _present(facts) if one.id in asked and _may(one, facts, stands_for=member)), None)
+
+
+def _is_late(person: UUID, facts: QuorumFacts) -> bool:
+    return facts.before is not None and person in facts.away and facts.away[person] >= facts.before
+
+
+def _present(facts: QuorumFacts) -> list[PersonFacts]:
+    able = [one for one in facts.people if one.is_active and one.id == one.canonical_id]
+    return [one for one in able if not _is_late(one.id, facts)]
+
+
+def _may(person: PersonFacts, facts: QuorumFacts, *, stands_for: PersonFacts | None = None) -> bool:
+    policy = facts.policy
+    return policy is not None and excluded_as(person, policy=policy, hands=facts.hands, stands_for=stands_for) is None
+
+
+def _foreseen(rule: RuleFacts, able: dict[UUID, Signer], *, missing: int, facts: QuorumFacts) -> RuleForecast:
+    candidates = {who.canonical_id: who for who, _ in able.values()}
+    away = tuple(one for one in members_of(rule, facts=facts) if one.canonical_id not in able)
+    others = [one for one in _present(facts) if one.id not in candidates and _may(one, facts, stands_for=away[0])] if away else []
+    stand_ins = {who.canonical_id: of for who, of in able.values() if of is not None}
+    return RuleForecast(rule, tuple(candidates.values()), missing, away, tuple(others), stand_ins)
 
 
 def _cure(one: RuleForecast, facts: QuorumFacts) -> str:
-    needed = one.rule.needed or len(one.candidates) + one.missing
+    needed = needed_of(one.rule, facts=facts) or len(one.candidates) + one.missing
     able = f"{len(one.candidates)} can sign" if one.candidates else "nobody can sign"
+    if one.away and facts.before is not None:
+        return f"“{one.rule.label}” needs {needed} and {able} before {facts.before:%d %b %H:%M} UTC: {_away_words(one)}"
     more = f"{one.missing} more {group_words(one.rule.group, service=facts.service)}"
     return f"“{one.rule.label}” needs {needed} and {able}. An administrator names {more} who is neither requester nor last editor."
+
+
+def _away_words(one: RuleForecast) -> str:
+    gone = f"{len(one.away)} of {len(one.away) + len(one.candidates)} are away" if len(one.away) > 1 else f"{one.away[0].name} is away"
+    names = _listed([person.name for person in one.away])
+    who = f" {_listed([person.name for person in one.could_stand_in])} could stand in." if one.could_stand_in else ""
+    told = f" ({names})" if len(one.away) > 1 else ""
+    return f"{gone}{told}.{who} {names} can ask somebody to stand in, or the slot moves."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = sorted(names)[:NAMED]
+    return " or ".join(shown) if len(names) <= NAMED else f"{', '.join(shown)} or {len(names) - NAMED} more"

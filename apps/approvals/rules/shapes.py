@@ -47,6 +47,10 @@ class PolicyFacts:
     require_digest: bool = False
     promotion: str = "ONE"
     forbid_approver_start: bool = False
+    require_passkey: bool = False  # an agreement counts only where the person signed it with a passkey
+    remind_after_hours: int | None = None
+    escalate_after_hours: int | None = None
+    expire_after_hours: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,18 @@ class SignOffFacts:
     signature_ok: bool | None
     settings: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
+    by_passkey: bool = False
+    stands_for: PersonFacts | None = None  # in whose place it was given; None: in one's own right
+    is_mandated: bool = True  # whether that person had asked the signer to, at that time, for this service and kind
+
+
+@dataclass(frozen=True, slots=True)
+class Mandate:
+    """Somebody who may sign in another's place for one leg now. Both are the persons they stand as."""
+
+    id: UUID  # of the delegation
+    person_id: UUID
+    delegate_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +95,14 @@ class QuorumFacts:
     policy: PolicyFacts | None
     digests: Mapping[str, str]
     sign_offs: tuple[SignOffFacts, ...]
-    hands: Mapping[str, frozenset[UUID]]  # canonical ids by what they did: requester, last_editor
+    hands: Mapping[str, frozenset[UUID]]  # canonical ids by what they did: requester, last_editor; author, committer where asked
     people: tuple[PersonFacts, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)  # target id to the digest of its settings
     leg_state: str = "WAITING"
+    has_unknown_makers: bool = False  # whoever made it is not known whole, and the policy keeps makers out
+    mandates: tuple[Mandate, ...] = ()
+    away: Mapping[UUID, datetime] = field(default_factory=dict)  # who is away now, and until when
+    before: datetime | None = None  # when the agreement is needed at the latest
 
 
 class RuleState(StrEnum):
@@ -103,6 +123,7 @@ class RuleAnswer:
     by: tuple[PersonFacts, ...]
     lapsed: tuple[PersonFacts, ...]
     missing: int
+    stand_ins: Mapping[UUID, PersonFacts] = field(default_factory=dict)  # of those in `by`: in whose place they signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +142,9 @@ class RuleForecast:
     rule: RuleFacts
     candidates: tuple[PersonFacts, ...]
     missing: int
+    away: tuple[PersonFacts, ...] = ()  # could sign, come back too late and asked nobody to stand in
+    could_stand_in: tuple[PersonFacts, ...] = ()
+    stand_ins: Mapping[UUID, PersonFacts] = field(default_factory=dict)  # of the candidates: in whose place they would sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +163,13 @@ class Seat:
     leg: QuorumFacts
     rule: RuleFacts
     state: RuleState
+    stands_for: PersonFacts | None = None
+    mandate: UUID | None = None
+
+    @property
+    def voice(self) -> UUID | None:
+        """In whose place one signs; None: in one's own right."""
+        return self.stands_for.canonical_id if self.stands_for else None
 
 
 @dataclass(frozen=True, slots=True)

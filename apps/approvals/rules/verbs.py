@@ -1,26 +1,23 @@
 """Why a verb of sign-off is refused: pure answers for the action, for the page and for the API alike."""
 
 from collections.abc import Callable
-from uuid import UUID
 
-from apps.approvals.rules.counting import excluded_as, in_group, members_of, quorum, spoken_for, to_come, why_not_counted
-from apps.approvals.rules.shapes import QuorumFacts, ReviewFacts, RuleState, Seat, SignOffFacts
+from apps.approvals.rules.counting import excluded_as, members_of, quorum, spoken_for, to_come
+from apps.approvals.rules.seats import asked_seats, open_seats, own_sign_offs, person_in, says_everything, seats_for
+from apps.approvals.rules.shapes import QuorumFacts, ReviewFacts, SignOffFacts
 from apps.catalog.rules import PersonFacts
 from apps.changes.states import OPEN, LegState, State
 from apps.core.actors import Actor, ActorKind
 from apps.core.refusals import Refusal, not_allowed, not_now
 
 RUNNING_OR_DONE = frozenset({LegState.STARTED, LegState.DONE})
-PRESENT = frozenset({"session"})  # the credentials by which somebody is there in person; what is not named here does not sign
+PASSKEY, PASSWORD_AND_CODE, PASSWORD, SESSION = "passkey", "password_and_code", "password", "session"
+# The credentials by which somebody is there in person; what is not named here does not sign.
+PRESENT = frozenset({PASSKEY, PASSWORD_AND_CODE, PASSWORD, SESSION})
 HANDS = {
     "requester": ("own_change", "You asked for this change, so you cannot sign it."),
     "last_editor": ("own_edit", "You made the last edit of this change, so you cannot sign it."),
 }
-
-
-def person_in(leg: QuorumFacts, person_id: UUID | None) -> PersonFacts | None:
-    """Find a person among the members of a leg's groups."""
-    return next((one for one in leg.people if one.id == person_id), None)
 
 
 def why_not_signed_by(by: Actor) -> Refusal | None:
@@ -42,48 +39,6 @@ def why_not_stale(facts: ReviewFacts, *, revision_digest: str) -> Refusal | None
     )
 
 
-def seats_for(facts: ReviewFacts, *, by: UUID | None) -> tuple[Seat, ...]:
-    """Return every rule, of every leg, that the person may speak for: in its group and not excluded, whatever its stage."""
-    seats: list[Seat] = []
-    for leg in to_come(facts.legs):
-        person = person_in(leg, by)
-        if person is None or leg.policy is None or leg.required != "APPROVED":
-            continue
-        if not person.is_active or excluded_as(person, policy=leg.policy, hands=leg.hands):
-            continue
-        seats += [Seat(leg, answer.rule, answer.state) for answer in quorum(leg).rules if in_group(person, answer.rule.group)]
-    return tuple(seats)
-
-
-def asked_seats(facts: ReviewFacts, *, by: UUID | None) -> tuple[Seat, ...]:
-    """Return every rule that asks for the person's group, agreeing or not: what a rejection speaks for."""
-    return tuple(
-        Seat(leg, answer.rule, answer.state)
-        for leg in facts.legs
-        if (person := person_in(leg, by)) and person.is_active
-        for answer in quorum(leg).rules
-        if in_group(person, answer.rule.group)
-    )
-
-
-def open_seats(facts: ReviewFacts, *, by: UUID | None, meaning: str = "") -> tuple[Seat, ...]:
-    """Return the seats whose stage is open, of one meaning: the one asked for, else that of the first seat still waiting.
-
-    One that waits for this person comes before one that waits for others: who has reviewed may be asked to approve too."""
-    seats = [seat for seat in seats_for(facts, by=by) if seat.state is not RuleState.LATER]
-    waiting = [seat for seat in seats if seat.state is not RuleState.AGREED]
-    given = own_sign_offs(facts, by=by)
-    unsaid = [seat for seat in waiting if not any(says_everything(own, seat=seat) for own in given)]
-    chosen = meaning or next((seat.rule.meaning for seat in (*unsaid, *waiting, *seats)), "")
-    return tuple(seat for seat in seats if seat.rule.meaning == chosen)
-
-
-def own_sign_offs(facts: ReviewFacts, *, by: UUID | None) -> tuple[SignOffFacts, ...]:
-    """The person's decisions that were not withdrawn, the newest first."""
-    given = {one.id: one for leg in facts.legs for one in leg.sign_offs if one.person.id == by}
-    return tuple(sorted(given.values(), key=lambda one: (one.revision, one.given_at), reverse=True))
-
-
 def why_not_approve(facts: ReviewFacts, *, revision_digest: str, by: Actor, meaning: str = "") -> Refusal | None:
     """Say why a person cannot agree to this revision, or None."""
     answers: tuple[Callable[[], Refusal | None], ...] = (
@@ -93,6 +48,7 @@ def why_not_approve(facts: ReviewFacts, *, revision_digest: str, by: Actor, mean
         lambda: _why_not_asked(facts, by=by),
         lambda: _why_not_self_granted(facts, by=by),
         lambda: _why_not_seated(facts, by=by, meaning=meaning),
+        lambda: _why_not_by_passkey(facts, by=by, meaning=meaning),
         lambda: _why_not_again(facts, by=by, meaning=meaning),
     )
     return next((refusal for answer in answers if (refusal := answer())), None)
@@ -138,13 +94,6 @@ def speaks_for(sign_off: SignOffFacts, *, leg: QuorumFacts) -> bool:
     """Whether the statement names a group of the leg's policy, for the leg's target."""
     rules = leg.policy.rules if leg.policy else ()
     return any(spoken_for(rule.group, facts=leg) in sign_off.groups for rule in rules)
-
-
-def says_everything(sign_off: SignOffFacts, *, seat: Seat) -> bool:
-    """Whether a sign-off counts for the seat and was given with the deployment settings of today before one's eyes."""
-    if why_not_counted(sign_off, rule=seat.rule, facts=seat.leg) is not None:
-        return False
-    return all(sign_off.settings.get(target) == digest for target, digest in seat.leg.settings.items())
 
 
 def _why_not_open(facts: ReviewFacts, *states: State) -> Refusal | None:
@@ -254,6 +203,17 @@ def _why_not_seated(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal |
         f"“{seat.rule.label}” comes after “{earlier.label}”, which has not agreed yet.",
         f"Sign when “{earlier.label}” has agreed.",
     )
+
+
+def _why_not_by_passkey(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal | None:
+    """An agreement that would not count is not taken. A rejection asks for none: to say no is never made harder."""
+    if by.credential == PASSKEY:
+        return None
+    for seat in open_seats(facts, by=by.person_id, meaning=meaning):
+        if seat.leg.policy and seat.leg.policy.require_passkey:
+            said = f"The policy of {seat.leg.service} in {seat.leg.environment} asks for a passkey."
+            return not_allowed("passkey_required", said, "Add one on your profile, then sign with it.")
+    return None
 
 
 def _why_not_again(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Max
 
 from apps.accounts.models import Person, Team
-from apps.approvals.models import Policy, PolicyVersion
+from apps.approvals.models import Policy, PolicyProposal, PolicyVersion, ProposalOutcome
 from apps.approvals.policy_body import policy_bytes, read_policy
 from apps.audit.names import actor_text
 from apps.audit.record import record
@@ -20,7 +20,7 @@ from apps.core.refusals import BadContent
 from apps.core.texts import read_line
 
 LONGEST_NAME = 120
-# Until a second administrator can confirm an edit, every edit says that one person made it alone.
+# Nobody else looked at it: until a second administrator is there to confirm, and where no approval is asked for.
 SINGLE_HANDED = {"single_handed": True}
 
 
@@ -33,14 +33,17 @@ def set_policy(
     at: datetime,
     service: Service | None = None,
     kind: str = "",
+    least_risk: int = 0,
+    proposed_by: Person | None = None,
 ) -> Policy:
     """Write the next wording of the policy for this place and kind, or its first one; raises BadContent.
 
-    The calendar guard is the caller's. The same name and wording again write nothing."""
-    printed, data = read_line(name, field="name", longest=LONGEST_NAME), policy_bytes(document)
-    _refuse_strangers(data)
-    standing = Policy.objects.open_now().filter(environment=environment, service=service, kind=kind).select_related("version")
-    policy = standing.first() or Policy.objects.create(environment=environment, service=service, kind=kind, name=printed)
+    The calendar guard is the caller's. The same name and wording again write nothing. Without `proposed_by`, who proposed
+    what BY confirms, the edit is marked as one person's alone."""
+    printed, data = checked_policy(name, document)
+    selector = {"environment": environment, "service": service, "kind": kind, "least_risk": least_risk}
+    standing = Policy.objects.open_now().filter(**selector).select_related("version")
+    policy = standing.first() or Policy.objects.create(name=printed, **selector)
     if policy.version and (policy.version.digest, policy.name) == (digest(data), printed):
         return policy
     number = (policy.versions.aggregate(last=Max("number"))["last"] or 0) + 1
@@ -48,20 +51,62 @@ def set_policy(
     policy.version = PolicyVersion.objects.create(policy=policy, number=number, body=data, digest=digest(data), made_at=at, made_by=made_by)
     policy.name = printed
     policy.save(update_fields=["name", "version"])
-    said = {"number": number, "digest": policy.version.digest, "kind": kind or None, **SINGLE_HANDED}
-    record(Event.POLICY_WRITTEN, subject=policy, by=by, at=at, refs=_about(policy), data=said, details={"name": printed})
+    said = {
+        "number": number,
+        "digest": policy.version.digest,
+        "kind": kind or None,
+        "least_risk": least_risk or None,
+        **_hands(proposed_by),
+    }
+    details = {"name": printed, **_proposer(proposed_by)}
+    record(Event.POLICY_WRITTEN, subject=policy, by=by, at=at, refs=_about(policy, proposed_by), data=said, details=details)
     return policy
 
 
-def end_policy(policy: Policy, *, by: Actor, at: datetime) -> None:
+def end_policy(policy: Policy, *, by: Actor, at: datetime, proposed_by: Person | None = None) -> None:
     """End a policy; where no other one says who agrees, the answer is no."""
     policy.retired_at = at
     policy.save(update_fields=["retired_at"])
-    record(Event.POLICY_RETIRED, subject=policy, by=by, at=at, refs=_about(policy), data=SINGLE_HANDED, details={"name": policy.name})
+    details = {"name": policy.name, **_proposer(proposed_by)}
+    refs = _about(policy, proposed_by)
+    record(Event.POLICY_RETIRED, subject=policy, by=by, at=at, refs=refs, data=_hands(proposed_by), details=details)
 
 
-def _about(policy: Policy) -> list[Reference]:
-    return [policy.environment.reference, *([policy.service.reference] if policy.service else [])]
+def checked_policy(name: str, document: Mapping[str, object]) -> tuple[str, bytes]:
+    """The printed name and the canonical bytes of a wording, whom it names included; raises BadContent."""
+    printed, data = read_line(name, field="name", longest=LONGEST_NAME), policy_bytes(document)
+    _refuse_strangers(data)
+    return printed, data
+
+
+def _about(place: Policy | PolicyProposal, proposed_by: Person | None = None) -> list[Reference]:
+    service = [place.service.reference] if place.service else []
+    return [place.environment.reference, *service, *([proposed_by.reference] if proposed_by else [])]
+
+
+def _hands(proposed_by: Person | None) -> dict[str, bool]:
+    return {} if proposed_by else SINGLE_HANDED
+
+
+def _proposer(proposed_by: Person | None) -> dict[str, str]:
+    return {"proposer": proposed_by.name} if proposed_by else {}
+
+
+def add_proposal(proposal: PolicyProposal, *, by: Actor) -> PolicyProposal:
+    """Store what one administrator proposes; nothing is changed by it."""
+    proposal.save()
+    said = {"kind": proposal.kind or None, "ends": proposal.body is None}
+    refs, details = _about(proposal), {"name": proposal.name}
+    record(Event.POLICY_PROPOSED, subject=proposal, by=by, at=proposal.proposed_at, refs=refs, data=said, details=details)
+    return proposal
+
+
+def decide_proposal(proposal: PolicyProposal, outcome: ProposalOutcome, *, person: Person, by: Actor, at: datetime) -> None:
+    """Close a proposal; what a confirmation puts in force is the caller's next step."""
+    proposal.outcome, proposal.decided_by, proposal.decided_at = outcome.value, person, at
+    proposal.save(update_fields=["outcome", "decided_by", "decided_at"])
+    refs, details = _about(proposal, proposal.proposed_by), {"name": proposal.name, "proposer": proposal.proposed_by.name}
+    record(Event.POLICY_PROPOSAL_DECIDED, subject=proposal, by=by, at=at, refs=refs, data={"outcome": outcome.value}, details=details)
 
 
 def _refuse_strangers(data: bytes) -> None:

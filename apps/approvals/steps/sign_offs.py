@@ -1,14 +1,16 @@
 """Writing sign-offs: the statement first, then its signature, then the row that carries both, then the entry."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
 
 from apps.accounts.models import Person
 from apps.approvals.facts import review_facts
-from apps.approvals.models import Decision, SignOff
+from apps.approvals.models import Decision, Delegation, SignOff
 from apps.approvals.rules import ReviewFacts, Seat, all_met, spoken_for, stands
-from apps.approvals.statement import StatedRule, Statement, signed_message, statement_bytes
+from apps.approvals.statement import StatedRule, Statement, signed_message
+from apps.approvals.steps.signing import Signed, taken_statement
 from apps.audit.keys import installation_id, list_key
 from apps.audit.names import actor_text
 from apps.audit.record import record
@@ -20,6 +22,7 @@ from apps.changes.steps import approve, reopen
 from apps.core.actors import Actor
 from apps.core.canonical import digest
 from apps.core.references import Reference
+from apps.core.refusals import Refused
 from apps.core.signing import signing_key
 
 
@@ -34,9 +37,18 @@ class Decided:
     reason: str = ""
 
 
-def write_sign_off(change: Change, revision: Revision, *, decided: Decided, by: Actor, at: datetime) -> SignOff:
-    """Sign and store one decision. An earlier one of theirs on the same revision with the same meaning is withdrawn: the
-    newest one speaks. A rejection is said of everything, so it withdraws every one."""
+def write_sign_off(
+    change: Change, revision: Revision, *, decided: Decided, by: Actor, at: datetime, signed: Signed | None = None
+) -> SignOff:
+    """Sign and store one decision: in the very bytes that were read, where there are some. Raises Refused.
+
+    An earlier one of theirs on the same revision with the same meaning is withdrawn: the newest one speaks. A rejection is
+    said of everything, so it withdraws every one."""
+    drafted = drafted_statement(change, revision, decided=decided, by=by, at=at)
+    try:
+        data = taken_statement(signed, drafted, person=decided.person, by=by, at=at)
+    except Refused as error:
+        raise Refused(error.refusal, about=error.about or change.reference) from error
     earlier = SignOff.objects.filter(revision=revision, person=decided.person, withdrawn_at__isnull=True)
     if decided.decision != Decision.REJECT:
         earlier = earlier.filter(meaning=decided.meaning)
@@ -44,8 +56,6 @@ def write_sign_off(change: Change, revision: Revision, *, decided: Decided, by: 
     earlier.update(withdrawn_at=at, withdrawn_by=actor_text(by))
     key = signing_key()
     list_key(key, by=by, at=at)
-    statement = drafted_statement(change, revision, decided=decided, by=by, at=at)
-    data = statement_bytes(statement)
     signature = key.sign(signed_message(data))
     sign_off = SignOff.objects.create(
         change=change,
@@ -53,15 +63,17 @@ def write_sign_off(change: Change, revision: Revision, *, decided: Decided, by: 
         person=decided.person,
         requester=change.requester,
         is_solo=decided.person == change.requester,
+        delegation=_delegation(decided.seats),
         decision=decided.decision,
         meaning=decided.meaning,
-        covered_parts=sorted(statement.covers),
+        covered_parts=sorted(drafted.covers),
         given_at=at,
         statement=data,
         statement_hash=digest(data),
         key_id=signature.key_id,
         alg=signature.alg,
         signature=signature.value,
+        **_columns(signed),
     )
     _record_given(sign_off, replaced=replaced, reason=decided.reason, by=by, at=at)
     return sign_off
@@ -115,7 +127,8 @@ def settle(change: Change, *, by: Actor, at: datetime, reason: str) -> None:
 
 def refs_of(sign_off: SignOff) -> list[Reference]:
     """What every entry about a sign-off also names: the change, what it touches, and who signed."""
-    return [sign_off.change.reference, sign_off.person.reference, *references_of(sign_off.change)]
+    asked = [sign_off.delegation.person.reference] if sign_off.delegation else []
+    return [sign_off.change.reference, sign_off.person.reference, *asked, *references_of(sign_off.change)]
 
 
 def drafted_statement(change: Change, revision: Revision, *, decided: Decided, by: Actor, at: datetime) -> Statement:
@@ -136,10 +149,21 @@ def drafted_statement(change: Change, revision: Revision, *, decided: Decided, b
         reason=decided.reason,
         person_id=decided.person.public_id,
         person_name=decided.person.name,
-        by=by.as_data(),
+        by=speaking(by, _delegation(seats)).as_data(),
         at=at,
         nonce=token_hex(16),
     )
+
+
+def speaking(by: Actor, delegation: Delegation | None) -> Actor:
+    """Who speaks: a person for themselves, or in the place of whom they stand in for."""
+    return replace(by, on_behalf_of=str(delegation.person.public_id)) if delegation else by
+
+
+def _delegation(seats: Sequence[Seat]) -> Delegation | None:
+    """What lets the person fill these seats, which are of one voice; None where it is their own."""
+    mandate = next((seat.mandate for seat in seats), None)
+    return Delegation.objects.select_related("person").get(public_id=mandate) if mandate else None
 
 
 def _stated(seat: Seat) -> StatedRule:
@@ -148,11 +172,25 @@ def _stated(seat: Seat) -> StatedRule:
     return StatedRule(policy=policy, rule=seat.rule.key, target=target, group=group, meaning=seat.rule.meaning)
 
 
+def _columns(signed: Signed | None) -> dict[str, object]:
+    said = signed.assertion if signed else None
+    if said is None:
+        return {}
+    return {
+        "credential_id": said.credential_id,
+        "authenticator_data": said.authenticator_data,
+        "client_data": said.client_data,
+        "assertion": said.signature,
+        "rp_id": said.rp_id,
+        "origin": said.origin,
+    }
+
+
 def _record_given(sign_off: SignOff, *, replaced: list[str], reason: str, by: Actor, at: datetime) -> None:
     record(
         Event.SIGN_OFF_GIVEN,
         subject=sign_off,
-        by=by,
+        by=speaking(by, sign_off.delegation),
         at=at,
         refs=refs_of(sign_off),
         data={

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -31,6 +32,10 @@ def new_environment(request: PageRequest) -> HttpResponse:
     """Add a rung."""
     form = EnvironmentSheet(request.POST or None)
     if request.method == "POST" and carried_out(form, actions.create_environment, by=request.user.actor):
+        if form.cleaned_data["change_required"] == ChangeRequired.APPROVED:
+            messages.warning(
+                request, f"Nothing goes to {form.cleaned_data['name']} until a policy says who must agree there: write one next."
+            )
         return redirect("catalog:environments")
     context = {"form": form, "refusal": why_not_configure(asker(request.user.actor))}
     return render_page(request, "catalog/environment_form.html", context, status=422 if request.method == "POST" else 200)

@@ -56,9 +56,9 @@ def warnings_about(content: Content) -> dict[str, list[str]]:
     return _by_field(_way_back_warnings(content), _hidden_text_warnings(content))
 
 
-def default_period(*, now: datetime, zone: str = "UTC") -> Period:
-    """From now on, for fourteen days."""
-    return Period(not_before=None, not_after=now + DEFAULT_PERIOD, zone=zone)
+def default_period(*, now: datetime, zone: str = "UTC", days: int | None = None) -> Period:
+    """From now on, for fourteen days unless a change model says how many."""
+    return Period(not_before=None, not_after=now + (DEFAULT_PERIOD if days is None else timedelta(days=days)), zone=zone)
 
 
 def _by_field(*groups: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -21,14 +21,16 @@ from apps.changes.content import (
     why_not_complete,
     why_not_content,
 )
-from apps.changes.facts import Places, change_facts, content_of, current_legs, places, references_of, what_runs
+from apps.changes.facts import Places, asker_of, change_facts, content_of, current_legs, places, references_of, risk_now, what_runs
 from apps.changes.models import Change, Revision
-from apps.changes.rules import why_not_change_started, why_not_places, why_not_rollback
+from apps.changes.rules import why_not_change_started, why_not_create, why_not_places, why_not_rollback
 from apps.changes.states import Kind, LegState, State
+from apps.changes.steps.evidence import bind_uploads
 from apps.changes.steps.rows import write_rows
 from apps.changes.transitions import keep_open_flags, move_leg
 from apps.core.actors import Actor
-from apps.core.refusals import BadContent, Refused
+from apps.core.refusals import BadContent, Refusal, Refused
+from apps.core.words import words_in
 
 
 def create_draft(*, requester: Person, kind: Kind, content: Content, by: Actor, at: datetime) -> Change:
@@ -38,6 +40,7 @@ def create_draft(*, requester: Person, kind: Kind, content: Content, by: Actor, 
     change = Change.objects.create(kind=kind, title=normal(content).story.title, requester=requester, created_at=at)
     revision = _write_revision(change, part_bytes(content), number=1, author=requester, at=at)
     _write_newest(change, revision, content, found)
+    bind_uploads(change, content, author=requester, by=by, at=at)
     record(
         Event.CHANGE_CREATED,
         subject=change,
@@ -66,11 +69,15 @@ def add_revision(change: Change, *, content: Content, by: Actor, at: datetime) -
     if refusal := why_not_change_started(old, content, legs=facts.legs):
         raise Refused(refusal, about=change.reference)
     found = _places(content, person=author, change=change)
+    if refusal := _why_not_further(found, author=author, old=old):
+        raise Refused(refusal, about=change.reference)
     if facts.state is not State.DRAFT:
         _refuse(why_content_not_ready(content, now=at))
+        change.risk = risk_now(content, now=at).points
     touched = {*references_of(change)}
     revision = _write_revision(change, parts, number=change.revision.number + 1, author=author, at=at)
     _write_newest(change, revision, content, found)
+    bind_uploads(change, content, author=author, by=by, at=at)
     for leg in current_legs(change).filter(state=LegState.ROLLED_BACK):
         leg.change = change
         move_leg(leg, LegState.WAITING, by=by, at=at, reason=f"Revision {revision.number} was saved.")
@@ -122,6 +129,13 @@ def _places(content: Content, *, person: Person, change: Change | None) -> Place
     return found
 
 
+def _why_not_further(found: Places, *, author: Person, old: Content) -> Refusal | None:
+    """Who may ask for one service does not reach another by an edit."""
+    before = {item.service_id for item in old.scope.items}
+    further = [service for public_id, service in found.services.items() if public_id not in before]
+    return why_not_create(by=asker_of(author, further)) if further else None
+
+
 def _write_revision(change: Change, parts: dict[str, bytes], *, number: int, author: Person, at: datetime) -> Revision:
     digests = part_digests(parts)
     revision = Revision(
@@ -137,11 +151,20 @@ def _write_revision(change: Change, parts: dict[str, bytes], *, number: int, aut
     return revision
 
 
+def search_words(content: Content) -> str:
+    """What a search without a key finds a change by."""
+    items, story = content.scope.items, content.story
+    said = [story.title, *(item.service_name for item in items), *(item.label for item in items), *story.labels]
+    return " ".join(word for text in said for word in words_in(text))
+
+
 def _write_newest(change: Change, revision: Revision, content: Content, found: Places) -> None:
     """Let the change and its rows say what the newest revision says."""
     content = normal(content)
     change.revision, change.title = revision, content.story.title
     change.not_before, change.not_after = content.period.not_before, whole_second(content.period.not_after)
-    change.save(update_fields=["revision", "title", "not_before", "not_after"])
+    change.words, change.labels = search_words(content), sorted(set(content.story.labels))
+    change.aspects = sorted(aspect.value for aspect in content.scope.aspects)
+    change.save(update_fields=["revision", "title", "not_before", "not_after", "words", "labels", "aspects", "risk"])
     write_rows(change, content.scope, found)
     keep_open_flags(change)

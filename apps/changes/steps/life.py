@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from apps.changes.content import Content
-from apps.changes.facts import change_facts, content_of, current_legs
+from apps.changes.facts import change_facts, content_of, current_legs, risk_now
 from apps.changes.models import Change
 from apps.changes.rules import why_not_expire
 from apps.changes.states import LegState, State
 from apps.changes.steps.drafts import why_content_not_ready
+from apps.changes.steps.models import why_not_as_modelled
 from apps.changes.transitions import move, move_leg
 from apps.core.actors import Actor
 from apps.core.refusals import BadContent, Refused
@@ -17,8 +18,10 @@ def submit(change: Change, *, by: Actor, at: datetime) -> Content:
     """DRAFT to IN_REVIEW; raises BadContent naming every field that still lacks something. Returns the submitted content."""
     assert change.revision is not None  # noqa: S101 - create_draft wrote the first one in the same transaction
     content = content_of(change.revision)
-    if errors := why_content_not_ready(content, now=at):
+    if errors := why_content_not_ready(content, now=at) | why_not_as_modelled(change.made_from, content):
         raise BadContent(errors)
+    change.risk = risk_now(content, now=at).points
+    change.save(update_fields=["risk"])
     move(change, State.IN_REVIEW, by=by, at=at)
     return content
 
@@ -54,6 +57,11 @@ def finish(change: Change, *, by: Actor, at: datetime, reason: str = "") -> None
         leg.change = change
         move_leg(leg, LegState.SKIPPED, by=by, at=at, reason=reason)
     move(change, State.POST_REVIEW, by=by, at=at, reason=reason)
+
+
+def expire_unagreed(change: Change, *, by: Actor, at: datetime, reason: str) -> None:
+    """IN_REVIEW to EXPIRED before its period is over: nobody agreed in the time given, and nothing was deployed."""
+    move(change, State.EXPIRED, by=by, at=at, reason=reason)
 
 
 def expire(change: Change, *, by: Actor, at: datetime) -> None:

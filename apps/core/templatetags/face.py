@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from apps.core.badges import badge_for
 from apps.core.moments import clock_words, distance_words, exact_words, full_words, near_words, span_words
 from apps.core.parts import part_marks
-from apps.core.prose import mark_hidden, render_markdown
+from apps.core.prose import mark_everything, render_markdown
 from apps.core.reach import reach_spans
 
 register = template.Library()
@@ -140,8 +140,8 @@ def face_number(name: str) -> int:
 
 @register.filter
 def marked(text: object) -> SafeString:
-    """Escape text and show hidden characters, for text that somebody signs or compares."""
-    return mark_hidden("" if text is None else str(text))
+    """Escape text and mark hidden and look-alike characters, for text that somebody signs or compares."""
+    return mark_everything("" if text is None else str(text))
 
 
 @register.filter

@@ -1,12 +1,13 @@
 """Who must agree to a change, who did, what lapsed and whether it can be agreed at all, as pages show it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
 
+from apps.approvals.facts import look_ahead
 from apps.approvals.rules import (
     PersonFacts,
     QuorumFacts,
@@ -16,6 +17,7 @@ from apps.approvals.rules import (
     SignOffFacts,
     forecast,
     group_words,
+    needed_of,
     quorum,
     stands,
     to_come,
@@ -49,8 +51,8 @@ class Agreement:
 
 
 def agreement(review: ReviewFacts, *, now: datetime) -> Agreement:
-    """The rules of every place that asks for agreement, by place and stage."""
-    asked = [leg for leg in review.legs if leg.required == "APPROVED"]
+    """The rules of every place that asks for agreement, by place and stage; who is away is looked up here."""
+    asked = [*look_ahead([leg for leg in review.legs if leg.required == "APPROVED"], now=now)]
     quiet = [leg for leg in review.legs if leg.required != "APPROVED"]
     stages, states = [], []
     for leg in asked:
@@ -86,12 +88,12 @@ def rule_row(leg: QuorumFacts, answer: RuleAnswer, *, now: datetime) -> dict[str
     rule, people = answer.rule, answer.by or answer.lapsed or candidates(leg, answer)
     return {
         "name": rule.label,
-        "needed": rule.needed or "everyone",
+        "needed": needed_of(rule, facts=leg) or "everyone",
         "state": str(answer.state),
         "people": [person.name for person in people],
         "by": by_words(leg, answer, now=now),
         "covers": rule.parts,
-        "note": note_words(answer),
+        "note": note_words(leg, answer),
     }
 
 
@@ -103,13 +105,21 @@ def candidates(leg: QuorumFacts, answer: RuleAnswer) -> tuple[PersonFacts, ...]:
 def by_words(leg: QuorumFacts, answer: RuleAnswer, *, now: datetime) -> str:
     """Who agreed and when, whose agreement lapsed, or who can agree."""
     if answer.by:
-        return ", ".join(f"{person.name}, {given_words(leg.sign_offs, person.id, now=now)}" for person in answer.by)
+        return ", ".join(
+            f"{signer_words(person, answer.stand_ins)}, {given_words(leg.sign_offs, person.id, now=now)}" for person in answer.by
+        )
     if answer.lapsed:
         return f"{listed([person.name for person in answer.lapsed])} signed what was before"
     able = candidates(leg, answer)
     if not able:
         return f"Nobody can: no {group_words(answer.rule.group, service=leg.service)}"
-    return f"{listed([person.name for person in able])} can" if len(able) <= 2 else f"{len(able)} people can"
+    stand_ins = next((one.stand_ins for one in forecast(leg).rules if one.rule.key == answer.rule.key), {})
+    return f"{listed([signer_words(person, stand_ins) for person in able])} can" if len(able) <= 2 else f"{len(able)} people can"
+
+
+def signer_words(person: PersonFacts, stand_ins: Mapping[UUID, PersonFacts]) -> str:
+    """Who signs, and in whose place."""
+    return f"{person.name} for {stand_ins[person.id].name}" if person.id in stand_ins else person.name
 
 
 def given_words(sign_offs: Iterable[SignOffFacts], person: UUID, *, now: datetime) -> str:
@@ -118,12 +128,14 @@ def given_words(sign_offs: Iterable[SignOffFacts], person: UUID, *, now: datetim
     return near_words(given, zone=timezone.get_current_timezone(), now=now) if given else ""
 
 
-def note_words(answer: RuleAnswer) -> str:
+def note_words(leg: QuorumFacts, answer: RuleAnswer) -> str:
     """What stands below a rule."""
     if answer.state is RuleState.LAPSED:
         return "An edit changed what was covered. Read the difference and re-affirm."
     if answer.by and answer.missing:
         return f"{answer.missing} more needed."
+    if needed_of(answer.rule, facts=leg) != answer.rule.needed:
+        return "One more than the policy names: not everybody who made it is known."
     return ""
 
 

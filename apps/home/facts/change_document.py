@@ -6,7 +6,7 @@ from apps.accounts.models import Person
 from apps.approvals.facts import newest, review_facts
 from apps.approvals.rules import PersonFacts, QuorumFacts, RuleAnswer, forecast, quorum
 from apps.changes.content import Content, ItemContent, Step, warnings_about
-from apps.changes.facts import content_of, current_legs
+from apps.changes.facts import content_of, current_legs, needs_of
 from apps.changes.models import Change, Leg, Revision
 
 Document = dict[str, object]
@@ -27,6 +27,8 @@ def change_document(change: Change) -> Document:
         "requester": _person(change.requester),
         "created_at": change.created_at,
         "submitted_at": change.submitted_at,
+        "risk": change.risk,
+        "needs": [row.needs.ref for row in needs_of(change)],
         "revision": _revision(revision),
         "content": _content(content, slugs={str(of): slug for of, slug in items.items()}, legs=legs.values()),
         "legs": [_leg(facts, legs[facts.leg_id]) for facts in review_facts(change).legs],

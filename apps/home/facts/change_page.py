@@ -1,6 +1,7 @@
 """Everything the change page shows, gathered from many apps in a bounded number of statements."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,11 +11,12 @@ from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.facts import review_facts
 from apps.approvals.models import Decision, SignOff
-from apps.approvals.rules import ReviewFacts, own_sign_offs, stands, why_not_approve, why_not_send_back, why_not_withdraw_sign_off
+from apps.approvals.rules import PASSKEY, ReviewFacts, own_sign_offs, stands, why_not_approve, why_not_send_back, why_not_withdraw_sign_off
 from apps.audit.stream import StreamFilter, latest
 from apps.audit.vocabulary import Event
-from apps.changes.facts import asker_of, change_facts, content_of
-from apps.changes.models import Change, Revision
+from apps.catalog.models import Service
+from apps.changes.facts import Grants, asker_of, change_facts, content_of, grants_of
+from apps.changes.models import Change, Leg, Revision
 from apps.changes.rules import (
     Asker,
     ChangeFacts,
@@ -26,14 +28,18 @@ from apps.changes.rules import (
     why_not_withdraw,
 )
 from apps.changes.states import OPEN, State
+from apps.core.references import Referable
 from apps.core.refusals import Refusal, not_now
 from apps.home.facts.agreement import Agreement, Effect, agreement, effect_of_edit
-from apps.home.facts.comparing import Comparison, compare, revision_numbered
-from apps.home.facts.ladder import Rung, ladder
+from apps.home.facts.comparing import Comparison, compare, revisions_numbered
+from apps.home.facts.discussing import Discussion, Watchers, discussion_of, revisions_of, watchers_of
+from apps.home.facts.evidence import EvidenceBoard, evidence_board
+from apps.home.facts.ladder import Rung, ladder, legs_of
 from apps.home.facts.life import Step, life_of
 from apps.home.facts.naming import told
 from apps.home.facts.planning import Planned, plans_for
 from apps.home.facts.telling import Told, told_content
+from apps.home.facts.version import PassageShown, stored_passages
 
 ENTRIES = 30
 VERB_KEYS = frozenset({"withdraw", "return", "finish", "close"})
@@ -82,6 +88,16 @@ class OwnSignOff:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """What of the change somebody asked to see: two revisions, where the stream goes on, where the discussion does."""
+
+    older: int | None = None
+    newer: int | None = None
+    before: UUID | None = None
+    said_before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChangePage:
     """The whole page."""
 
@@ -91,47 +107,75 @@ class ChangePage:
     rungs: list[Rung]
     life: list[Step]
     agreement: Agreement
+    revisions: list[Revision]
     comparison: Comparison | None
     effect: Effect | None
+    discussion: Discussion
+    watchers: Watchers
     stream: Stream
     verbs: list[Verb]
     plans: list[Planned]
     own: OwnSignOff | None
     can_sign: bool
+    evidence: EvidenceBoard
+    ways: list[PassageShown]
 
     @property
     def asked(self) -> list[Rung]:
         """The legs that can still go."""
         return [rung for rung in self.rungs if rung.is_asked]
 
-    @property
-    def earlier(self) -> list[int]:
-        """The numbers of the revisions before the newest, the newest first."""
-        return list(range(self.revision.number - 1, 0, -1))
 
-
-def change_page(change: Change, person: Person, *, now: datetime, compared: int | None = None, before: UUID | None = None) -> ChangePage:
-    """The page for one person; `compared` is the older revision to put beside the newest, `before` where the stream goes on."""
-    revision, review = newest_of(change), review_facts(change)
-    rungs = ladder(change, person=person)
+def change_page(change: Change, person: Person, *, now: datetime, looking: Looking | None = None) -> ChangePage:
+    """The page for one person. What several parts of it ask is read once and handed on."""
+    looking = looking or Looking()
+    legs, grants = legs_of(change), grants_of(person)
+    revision, review = newest_of(change), review_facts(change, legs=legs)
+    rungs = ladder(change, person=person, legs=legs)
     agreed = agreement(review, now=now)
-    older = revision_numbered(change, compared or revision.number - 1) if revision.number > 1 else None
+    pair = revisions_compared(change, revision, looking)
     starts = [rung.slot.starts_at for rung in rungs if rung.slot]
+    asker = asker_of(person, [leg.service for leg in legs], grants=grants)
     return ChangePage(
         change=change,
         revision=revision,
-        told=told_content(content_of(revision), legs=[rung.leg for rung in rungs]),
+        told=told_content(content_of(revision), legs=legs),
         rungs=rungs,
         life=life_of(change, missing_count=agreed.missing_count, planned_at=min(starts, default=None)),
         agreement=agreed,
-        comparison=compare(older, revision, signed=agreed.signed) if older else None,
-        effect=effect_of_edit(review, before=older.part_digests) if older else None,
-        stream=stream_of(change, before=before),
-        verbs=verbs_for(change, person, review),
-        plans=plans_for(change, rungs, person=person),
+        revisions=revisions_of(change) if revision.number > 1 else [],
+        comparison=compare(*pair, signed=agreed.signed) if pair else None,
+        effect=effect_of_edit(review, before=pair[0].part_digests) if pair and pair[1].pk == revision.pk else None,
+        discussion=discussion_of(change, before=looking.said_before),
+        watchers=watchers_of(change, person),
+        stream=stream_of(change, before=looking.before, known=names_among(change, legs, person)),
+        verbs=verbs_for(change, person, review, legs=legs, grants=grants),
+        plans=plans_for(change, rungs, person=person, grants=grants),
         own=own_agreement(person, review),
-        can_sign=why_not_approve(review, revision_digest=revision.digest, by=person.actor) is None,
+        can_sign=why_not_approve(review, revision_digest=revision.digest, by=replace(person.actor, credential=PASSKEY)) is None,
+        evidence=evidence_board(change, revision, person, by=asker, legs=legs),
+        ways=stored_passages(change, legs),
     )
+
+
+def revisions_compared(change: Change, newest: Revision, looking: Looking) -> tuple[Revision, Revision] | None:
+    """The two revisions to put side by side, the older first; the last two where others were not asked for or are not there."""
+    if newest.number == 1:
+        return None
+    newer = looking.newer if looking.newer and 1 <= looking.newer <= newest.number else newest.number
+    older = looking.older if looking.older and 1 <= looking.older <= newest.number else max(newer - 1, 1)
+    older, newer = sorted((older, newer)) if older != newer else (max(newer - 1, 1), max(newer, 2))
+    found = revisions_numbered(change, {older, newer} - {newest.number}) | {newest.number: newest}
+    return found[older], found[newer]
+
+
+def names_among(change: Change, legs: Iterable[Leg], person: Person) -> dict[str, str]:
+    """The names of what the page has read already, so that its stream does not read them again."""
+    rows: list[tuple[Referable, str]] = [(change, change.ref), (person, person.name), (change.requester, change.requester.name)]
+    for leg in legs:
+        place = f"{leg.service.name} in {leg.environment.name}"
+        rows += [(leg.service, leg.service.name), (leg.environment, leg.environment.name), (leg.target, place), (leg, place)]
+    return {str(row.reference): name for row, name in rows}
 
 
 def newest_of(change: Change) -> Revision:
@@ -140,11 +184,11 @@ def newest_of(change: Change) -> Revision:
     return change.revision
 
 
-def stream_of(change: Change, *, before: UUID | None) -> Stream:
+def stream_of(change: Change, *, before: UUID | None, known: dict[str, str]) -> Stream:
     """What happened to the change, a page at a time."""
     found = latest(StreamFilter(events=TOLD, about=(change.reference,)), limit=ENTRIES + 1, before=before)
     here = reverse("home:change", args=[change.ref])
-    entries = [{**line, "url": "" if line["url"] == here else line["url"]} for line in told(found[:ENTRIES])]
+    entries = [{**line, "url": "" if line["url"] == here else line["url"]} for line in told(found[:ENTRIES], known=known)]
     return Stream(entries, found[ENTRIES - 1].id if len(found) > ENTRIES else None)
 
 
@@ -158,12 +202,11 @@ def own_agreement(person: Person, review: ReviewFacts) -> OwnSignOff | None:
     return OwnSignOff(SignOff.objects.select_related("revision").get(public_id=own.id), holds, refusal)
 
 
-def verbs_for(change: Change, person: Person, review: ReviewFacts) -> list[Verb]:
+def verbs_for(
+    change: Change, person: Person, review: ReviewFacts, *, legs: list[Leg] | None = None, grants: Grants | None = None
+) -> list[Verb]:
     """What can be done in this state, each with the refusal its action would raise."""
-    facts, by = (
-        change_facts(change),
-        asker_of(person, [item.service for item in change.items.filter(is_current=True).select_related("service")]),
-    )
+    facts, by = change_facts(change, legs), asker_of(person, services_in(change, legs), grants=grants)
     match change.state:
         case State.DRAFT:
             return [submission(facts, by), edit(facts, by), withdrawal(facts, by)]
@@ -175,12 +218,18 @@ def verbs_for(change: Change, person: Person, review: ReviewFacts) -> list[Verb]
     return []
 
 
+def services_in(change: Change, legs: list[Leg] | None) -> list[Service]:
+    """The services of a change: its legs name them all, but for a draft that says of one not yet where it goes."""
+    if legs and change.state != State.DRAFT:
+        return [*{leg.service_id: leg.service for leg in legs}.values()]
+    return [item.service for item in change.items.filter(is_current=True).select_related("service")]
+
+
 def why_not_write(change: Change | None, person: Person) -> Refusal | None:
     """Why this person may not edit the change, or ask for one: known before anything is filled in."""
     if change is None:
         return why_not_create(by=asker_of(person, []))
-    services = [item.service for item in change.items.filter(is_current=True).select_related("service")]
-    return why_not_revise(change_facts(change), by=asker_of(person, services))
+    return why_not_revise(change_facts(change), by=asker_of(person, services_in(change, None)))
 
 
 def why_not_offered(change: Change, person: Person, *, key: str) -> Refusal | None:

@@ -12,9 +12,10 @@ from apps.home.facts.telling import listed
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs between an older revision and the newest one."""
+    """What differs between two revisions."""
 
     older: Revision
+    newer: Revision
     rows: list[dict[str, object]]
     changed: frozenset[str]
     same: str  # which parts are byte for byte the same
@@ -29,6 +30,7 @@ def compare(older: Revision, newest: Revision, *, signed: Collection[str] = PART
     same = [part for part in PARTS if before[part] == now[part]]
     return Comparison(
         older=older,
+        newer=newest,
         rows=diff_rows(found, signed=signed),
         changed=changed_parts(found),
         same=f"{listed(same).capitalize()} {'are' if len(same) > 1 else 'is'} byte for byte the same." if same else "",
@@ -50,6 +52,13 @@ def diff_rows(found: Iterable[Difference], *, signed: Collection[str]) -> list[d
         }
         for one in found
     ]
+
+
+def revisions_numbered(change: Change, numbers: Collection[int]) -> dict[int, Revision]:
+    """Revisions by their numbers, in one statement; none for no number."""
+    if not numbers:
+        return {}
+    return {one.number: one for one in change.revisions.select_related("author").filter(number__in=numbers)}
 
 
 def revision_numbered(change: Change, number: int) -> Revision | None:

@@ -55,11 +55,17 @@ class Rung:
         return self.verdict.earliest if self.verdict and self.verdict.verdict == "PENDING" else None
 
 
-def ladder(change: Change, *, person: Person) -> list[Rung]:
-    """Every current leg in the order of items and environments; the gate is asked about those of an open change that can still go."""
+def legs_of(change: Change) -> list[Leg]:
+    """The current legs with everything a page asks of them, in one statement."""
     legs = list(current_legs(change).select_related(*WITH))
     for leg in legs:
         leg.change = change
+    return legs
+
+
+def ladder(change: Change, *, person: Person, legs: list[Leg] | None = None) -> list[Rung]:
+    """Every current leg in the order of items and environments; the gate is asked about those of an open change that can still go."""
+    legs = legs_of(change) if legs is None else legs
     slots, orders = slots_of(legs), newest_orders(legs)
     asked = [leg for leg in legs if change.is_open and leg.state in ASKED]
     verdicts = verdicts_for(asked)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
 from apps.accounts.models import Person
-from apps.catalog.access import environments_in_order
 from apps.catalog.models import Environment, scope_number
 from apps.core.moments import clock_words
 from apps.home.facts.overview import words_for
@@ -46,34 +46,40 @@ class Wall:
     ends_at: datetime | None
 
 
+# Each environment with the walls that cover all of it: a hold, the freeze that ends last, and whether one of its windows is open.
+GATES = """
+select e.*, h.reason as held, f.title as frozen_by, f.ends_at as frozen_until, w.title as window_of, coalesce(w.is_open, true) as in_window
+from catalog_environment e
+left join lateral (
+  select reason from schedule_hold where lifted_at is null and scope in (%(all)s, %(some)s + e.id) order by placed_at limit 1) h on true
+left join lateral (
+  select c.title, upper(r) as ends_at from schedule_calendarrule c cross join lateral unnest(c.covers) r
+  where c.lifted_at is null and c.live_until > %(now)s and c.kind = 'FREEZE' and c.scope in (%(all)s, %(some)s + e.id) and r @> %(now)s::timestamptz
+  order by upper(r) desc, c.title desc limit 1) f on true
+left join lateral (
+  select min(title) as title, bool_or(covers @> %(now)s::timestamptz) as is_open from schedule_calendarrule
+  where lifted_at is null and live_until > %(now)s and kind = 'WINDOW' and scope in (%(all)s, %(some)s + e.id)) w on true
+where e.retired_at is null order by e.rank, e.name
+"""
+
+
 def gates_now() -> list[Gate]:
-    """Every environment, the lowest rung first; three statements."""
+    """Every environment, the lowest rung first; one statement, for every page of the frame asks it."""
     now = timezone.now()
-    rules = list(CalendarRule.objects.filter(lifted_at__isnull=True, live_until__gt=now))
-    holds = list(Hold.objects.filter(lifted_at__isnull=True))
-    return [gate(environment, rules, holds, now) for environment in environments_in_order()]
+    asked = {"now": now, "all": scope_number("EVERYTHING"), "some": scope_number("ENVIRONMENT")}
+    return [gate(environment, now) for environment in Environment.objects.raw(GATES, asked)]
 
 
-def gate(environment: Environment, rules: list[CalendarRule], holds: list[Hold], now: datetime) -> Gate:
+def gate(environment: Any, now: datetime) -> Gate:  # noqa: ANN401 - an environment with the columns above
     """One environment: held, frozen, outside its windows, or open."""
-    scopes = {scope_number("EVERYTHING"), scope_number("ENVIRONMENT", environment.pk)}
-    text = words_for(environment.change_required)
-    if held := next((hold for hold in holds if hold.scope in scopes), None):
-        return Gate(environment, "stop", "hand-stop", "On hold", held.reason)
-    mine = [rule for rule in rules if rule.scope in scopes]
-    frozen = [(end, rule.title) for rule in mine if rule.kind == RuleKind.FREEZE and (end := ends_at(rule, now))]
-    if frozen:
-        end, title = max(frozen)
-        return Gate(environment, "freeze", "snowflake", f"Until {clock_words(end, zone=timezone.get_current_timezone(), now=now)}", title)
-    windows = [rule for rule in mine if rule.kind == RuleKind.WINDOW]
-    if windows and not any(ends_at(rule, now) for rule in windows):
-        return Gate(environment, "wait", "calendar-event", "Outside its window", windows[0].title)
-    return Gate(environment, "go", "circle-check", "Open", text)
-
-
-def ends_at(rule: CalendarRule, now: datetime) -> datetime | None:
-    """When the stretch that covers this moment ends; None when none does."""
-    return next((stretch.ends_at for stretch in rule.covers if stretch.holds(now)), None)
+    if environment.held is not None:
+        return Gate(environment, "stop", "hand-stop", "On hold", environment.held)
+    if environment.frozen_until is not None:
+        until = clock_words(environment.frozen_until, zone=timezone.get_current_timezone(), now=now)
+        return Gate(environment, "freeze", "snowflake", f"Until {until}", environment.frozen_by)
+    if not environment.in_window:
+        return Gate(environment, "wait", "calendar-event", "Outside its window", environment.window_of)
+    return Gate(environment, "go", "circle-check", "Open", words_for(environment.change_required))
 
 
 def walls_now(person: Person) -> list[Wall]:

@@ -1,6 +1,6 @@
 """The names people read in place of references, and entries as the sentences a page shows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from apps.core.references import Reference, reference, with_public_ids
 from apps.deployments.models import Deployment
 from apps.incidents.models import Incident
 
-MOMENTS = ("starts_at", "ends_at", "until")
+MOMENTS = ("starts_at", "ends_at", "until", "since")
 ROUTES = {"deployment": "deployments:deployment", "incident": "incidents:incident", "change": "home:change"}
 
 
@@ -40,11 +40,12 @@ def names_of(references: Iterable[Reference]) -> dict[str, str]:
     return {str(one): name for one, name in found.items()}
 
 
-def told(entries: list[StreamEntry]) -> list[dict[str, Any]]:
-    """Entries in the shape of the stream component."""
+def told(entries: list[StreamEntry], *, known: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Entries in the shape of the stream component; KNOWN names are not looked for again."""
+    read = dict(known or {})
     named = {one for entry in entries for one in (*entry.refs, entry.subject)}
     named |= {reference("person", person) for entry in entries if (person := entry.by.person_id)}
-    names = names_of(named)
+    names = read | names_of(one for one in named if str(one) not in read)
     return [line(entry, name_of=lambda text: names.get(text, text.partition(":")[2][:8] or text)) for entry in entries]
 
 

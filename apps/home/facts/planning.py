@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from apps.accounts.models import Person
+from apps.changes.facts import Grants
 from apps.changes.models import Change
 from apps.core.refusals import Refusal
 from apps.home.facts.ladder import Rung
-from apps.schedule.facts import Conflict, conflicts_of, mover_of, slot_facts
+from apps.schedule.facts import Conflict, Roles, conflicts_of, slot_facts
 from apps.schedule.rules import why_not_move_slot
 
 
@@ -20,14 +21,15 @@ class Planned:
     conflicts: list[Conflict]
 
 
-def plans_for(change: Change, rungs: Iterable[Rung], *, person: Person) -> list[Planned]:
+def plans_for(change: Change, rungs: Iterable[Rung], *, person: Person, grants: Grants | None = None) -> list[Planned]:
     """The legs that can still go, and those that are planned."""
-    return [planned(change, rung, person=person) for rung in rungs if rung.slot or rung.leg.can_start]
+    roles = Roles(person, grants)
+    return [planned(change, rung, roles=roles) for rung in rungs if rung.slot or rung.leg.can_start]
 
 
-def planned(change: Change, rung: Rung, *, person: Person) -> Planned:
+def planned(change: Change, rung: Rung, *, roles: Roles) -> Planned:
     """One leg's plan."""
-    refusal = why_not_move_slot(slot_facts(change, rung.leg), by=mover_of(person, rung.leg.service.team))
+    refusal = why_not_move_slot(slot_facts(change, rung.leg), by=roles.mover(rung.leg.service.team))
     return Planned(rung, refusal, conflicts_at(change, rung))
 
 

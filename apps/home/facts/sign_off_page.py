@@ -1,13 +1,13 @@
 """Everything an approver needs before a decision, and the exact statement it would sign. Looking signs and records nothing."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.accounts.models import Person
+from apps.accounts.roles import Role
 from apps.approvals.facts import review_facts
-from apps.approvals.models import Decision
+from apps.approvals.models import Decision, Look
 from apps.approvals.rules import (
     ReviewFacts,
     Seat,
@@ -19,29 +19,29 @@ from apps.approvals.rules import (
     stands,
     why_not_approve,
     why_not_reject,
+    why_not_send_back,
 )
-from apps.approvals.statement import statement_bytes
-from apps.approvals.steps import Decided, drafted_statement
-from apps.catalog.models import Arrival, Outcome
+from apps.approvals.steps import signer, why_not_proved
+from apps.catalog.models import Arrival, Outcome, Service
 from apps.catalog.settings_body import read_settings
 from apps.changes.content import PARTS
-from apps.changes.facts import content_of
+from apps.changes.facts import asker_of, content_of, risk_now
 from apps.changes.models import Change, Revision
-from apps.core.canonical import canonical_bytes
+from apps.changes.rules import Risk
 from apps.core.refusals import Refusal
 from apps.deployments.models import Deployment
 from apps.gate.rules import Finding
 from apps.home.facts.agreement import Agreement, agreement
 from apps.home.facts.change_page import newest_of
 from apps.home.facts.comparing import Comparison, compare, revision_numbered
+from apps.home.facts.evidence import EvidenceBoard, evidence_board
 from apps.home.facts.ladder import Rung, ladder
 from apps.home.facts.telling import Told, listed, told_content
+from apps.home.facts.version import PassageShown, stored_passages
 
 # What a signature itself cures is not told as an obstacle to it.
 ABOUT_SIGNING = frozenset({"approval", "signature", "settings"})
 FAILURES = 5
-# Nobody can know these before the button is pressed; everything else is signed as it is shown.
-FILLED_IN = {"at": "the moment you sign", "decision": "what you choose", "nonce": "a random number", "reason": "what you write below"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,6 @@ class Asked:
     as_whom: str
     places: str
     covers_words: str
-    statement: list[tuple[str, bool]]  # the members of the signed bytes; True: filled in when it is signed
     is_solo: bool
 
 
@@ -105,14 +104,19 @@ class SignOffPage:
     told: Told
     reaches: list[Reach]
     since: Comparison | None
+    looked_at: datetime | None  # when the older revision of `since` was looked at; none: it was signed
     own: SignOffFacts | None
     lapsed: bool
     obstacles: list[Obstacles]
     failures: list[Failure]
+    evidence: EvidenceBoard
+    ways: list[PassageShown]  # the commits and files between what runs and what is asked for
+    risk: Risk
     agreement: Agreement
     asked: Asked | None
     approve: Refusal | None
     reject: Refusal | None
+    can_send_back: bool
 
     @property
     def word(self) -> str:
@@ -130,45 +134,71 @@ def sign_off_page(change: Change, person: Person, *, now: datetime, seen: Revisi
     revision, review = newest_of(change), review_facts(change)
     rungs, own = ladder(change, person=person), next(iter(own_sign_offs(review, by=person.public_id)), None)
     content = content_of(revision)
-    older = seen or (revision_numbered(change, own.revision) if own else None)
-    digest, agreed = revision.digest, agreement(review, now=now)
+    looked = last_look(change, person)
+    older = seen or last_seen(change, own=own, look=looked)
+    by, digest, agreed = signer(person), revision.digest, agreement(review, now=now)
     return SignOffPage(
         change=change,
         revision=revision,
         told=told_content(content, legs=[rung.leg for rung in rungs]),
         reaches=[reach for rung in rungs if (reach := reach_of(rung, way_back=content.rollback.way_back_seconds))],
         since=compare(older, revision, signed=agreed.signed) if older and older.pk != revision.pk else None,
+        looked_at=looked.looked_at if looked and older and looked.revision_id == older.pk else None,
         own=own,
         lapsed=own is not None and own.decision == Decision.APPROVE and not stands(own.covered, digests=revision.part_digests),
         obstacles=[found for rung in rungs if (found := obstacles(rung)).findings],
         failures=failures_of(rungs),
+        evidence=evidence_board(change, revision, person),
+        ways=stored_passages(change),
+        risk=risk_now(content, now=now),
         agreement=agreed,
-        asked=asked_of(change, revision, review, person=person, now=now),
-        approve=why_not_approve(review, revision_digest=digest, by=person.actor),
-        reject=why_not_reject(review, revision_digest=digest, by=person.actor),
+        asked=asked_of(review, person=person),
+        approve=why_not_approve(review, revision_digest=digest, by=by) or why_not_proved(by),
+        reject=why_not_reject(review, revision_digest=digest, by=by) or why_not_proved(by),
+        can_send_back=can_send_back(review, person, [rung.leg.service for rung in rungs]),
     )
 
 
-def asked_of(change: Change, revision: Revision, review: ReviewFacts, *, person: Person, now: datetime) -> Asked | None:
+def can_send_back(review: ReviewFacts, person: Person, services: Iterable[Service]) -> bool:
+    """Whether the person may ask the requester for more."""
+    is_manager = Role.RELEASE_MANAGER in asker_of(person, services).roles
+    return why_not_send_back(review, by=person.actor, is_release_manager=is_manager) is None
+
+
+def last_look(change: Change, person: Person) -> Look | None:
+    """What the person had before them last."""
+    return Look.objects.filter(change=change, person=person).select_related("revision__author").first()
+
+
+def last_seen(change: Change, *, own: SignOffFacts | None, look: Look | None) -> Revision | None:
+    """The newest revision that the person has signed or looked at."""
+    if look is not None and (own is None or look.revision.number >= own.revision):
+        return look.revision
+    return revision_numbered(change, own.revision) if own else None
+
+
+def asked_of(review: ReviewFacts, *, person: Person) -> Asked | None:
     """What this person would sign; None for somebody whom no rule asks."""
     seats = open_seats(review, by=person.public_id) or seats_for(review, by=person.public_id)
     if not seats:
         return None
-    meaning = seats[0].rule.meaning
-    decided = Decided(person, Decision.APPROVE, meaning, seats)
-    body = statement_bytes(drafted_statement(change, revision, decided=decided, by=person.actor, at=now))
     covers = [part for part in PARTS if any(part in seat.rule.parts for seat in seats)]
     return Asked(
         seats=seats,
         rules=rule_lines(seats),
         covers=covers,
         covers_words=listed(covers),
-        meaning=meaning.lower(),
-        as_whom=listed(sorted({group_words(seat.rule.group, service=seat.leg.service) for seat in seats})),
+        meaning=seats[0].rule.meaning.lower(),
+        as_whom=listed(sorted({as_whom(seat) for seat in seats})),
         places=listed(sorted({f"{seat.leg.service} in {seat.leg.environment}" for seat in seats})),
-        statement=in_lines(body),
         is_solo=person.public_id == review.requester_id,
     )
+
+
+def as_whom(seat: Seat) -> str:
+    """As whom one signs: in one's own right, or in the place of somebody."""
+    group = group_words(seat.rule.group, service=seat.leg.service)
+    return f"in the place of {seat.stands_for.name}, {group}" if seat.stands_for else group
 
 
 def rule_lines(seats: Iterable[Seat]) -> list[dict[str, object]]:
@@ -176,17 +206,6 @@ def rule_lines(seats: Iterable[Seat]) -> list[dict[str, object]]:
     return [
         {"label": seat.rule.label, "place": f"{seat.leg.service} in {seat.leg.environment}", "state": str(seat.state)} for seat in seats
     ]
-
-
-def in_lines(body: bytes) -> list[tuple[str, bool]]:
-    """The members of a statement one to a line, as they stand in the bytes, and whether a line is filled in only at signing."""
-    members = json.loads(body)
-    return [(member(key, FILLED_IN.get(key) or canonical_bytes(members[key]).decode()), key in FILLED_IN) for key in sorted(members)]
-
-
-def member(key: str, value: str) -> str:
-    """One member of the statement as it is written."""
-    return f'"{key}":{value}'
 
 
 def reach_of(rung: Rung, *, way_back: int) -> Reach | None:

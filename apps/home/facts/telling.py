@@ -24,7 +24,7 @@ ASPECT_ICONS = {
     Aspect.DATA: "database",
 }
 KINDS = {"git": "Commit", "sha256": "Artifact", "config": "Configuration"}
-NOTHING = "nothing"
+NOTHING, GIT = "nothing", "git:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Passage:
     environments: str
     was: str
     label: str
+    diff_url: str = ""  # where the repository shows the difference itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,24 @@ def told_content(content: Content, *, legs: Iterable[Leg]) -> Told:
 
 def passages(legs: Iterable[Leg]) -> list[Passage]:
     """Service by service, what runs and what is asked for; environments where both are the same are named together."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str, str, str], list[str]] = {}
     for leg in legs:
-        key = (leg.service.name, leg.target.running_label or NOTHING, leg.item.label)
+        key = (leg.service.name, leg.target.running_label or NOTHING, leg.item.label, diff_url(leg))
         found.setdefault(key, []).append(leg.environment.name)
-    return [Passage(service, listed(places), was, label) for (service, was, label), places in found.items()]
+    return [Passage(service, listed(places), was, label, url) for (service, was, label, url), places in found.items()]
+
+
+def diff_url(leg: Leg) -> str:
+    """The page on which the repository's own host shows what differs; empty where one of both commits or the host is not known."""
+    repository = leg.service.repository
+    was, now = (next((one.removeprefix(GIT) for one in side if one.startswith(GIT)), "") for side in _sides(leg))
+    if not (was and now and was != now and repository.startswith("https://")):
+        return ""
+    return f"{repository.removesuffix('/').removesuffix('.git')}/compare/{was}...{now}"
+
+
+def _sides(leg: Leg) -> tuple[list[str], list[str]]:
+    return [*leg.target.running_identities], [*leg.item.identities]
 
 
 def listed(words: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What people decide about a change: sign it, send it back, withdraw it, close it, plan it, speak about it."""
+"""What people decide about a change: send it back, withdraw it, close it, plan it, speak about it. Signing is a module of its own."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -6,65 +6,19 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
-from apps.approvals.actions import approve_change, reject_change, send_back_change, withdraw_sign_off
+from apps.approvals.actions import send_back_change, withdraw_sign_off
 from apps.approvals.facts import review_facts
-from apps.approvals.models import Decision
 from apps.changes.access import get_change, get_leg
 from apps.changes.actions import close_change, comment_on_change, finish_change, withdraw_change
 from apps.changes.models import Change
-from apps.core.pages import PageRequest, render_page
-from apps.core.refusals import BadContent, Refusal, Refused
-from apps.home.deciding_forms import Comment, NeededReason, Reason, Review, Shown, SignOffChoice, SlotTimes
+from apps.core.pages import PageRequest
+from apps.core.refusals import BadContent, Refused
+from apps.home.deciding_forms import Comment, NeededReason, Reason, Review, Shown, SlotTimes
 from apps.home.facts.change_page import own_agreement, why_not_offered
-from apps.home.facts.comparing import revision_with
-from apps.home.facts.sign_off_page import sign_off_page
 from apps.home.views.reading import change_answer
 from apps.schedule.actions import book_slot, release_slot
-
-STALE = "stale_revision"
-
-
-@require_http_methods(["GET", "POST"])
-def sign_off(request: PageRequest, ref: str) -> HttpResponse:
-    """Read what is asked for and decide; a decision on an older revision is answered with the difference."""
-    change = get_change(request.user, ref)
-    if request.method == "GET":
-        return sign_off_answer(request, change, SignOffChoice())
-    form = SignOffChoice(request.POST)
-    if not form.is_valid():
-        return sign_off_answer(request, change, form, status=422)
-    try:
-        done = decide(change, form, request)
-    except BadContent as error:
-        form.put_errors(error.errors)
-        return sign_off_answer(request, change, form, status=422)
-    except Refused as error:
-        return sign_off_answer(request, get_change(request.user, ref), form, refusal=error.refusal, status=error.refusal.status)
-    messages.success(request, done)
-    return redirect("home:change", ref=change.ref)
-
-
-def decide(change: Change, form: SignOffChoice, request: PageRequest) -> str:
-    """Carry the decision out; returns what to say."""
-    given, by = form.cleaned_data, request.user.actor
-    if given["decision"] == Decision.REJECT:
-        reject_change(change_id=change.pk, revision_digest=given["revision_digest"], by=by, reason=given["reason"])
-        return f"You rejected {change.ref}. It is over; a copy of it can be asked for."
-    approve_change(change_id=change.pk, revision_digest=given["revision_digest"], by=by, reason=given["reason"])
-    return f"You signed {change.ref}. Nothing is deployed by it; you can withdraw it until a deployment begins."
-
-
-def sign_off_answer(
-    request: PageRequest, change: Change, form: SignOffChoice, *, refusal: Refusal | None = None, status: int = 200
-) -> HttpResponse:
-    """The sign-off page; after a late answer the revision that was read is put beside the newest one."""
-    seen = revision_with(change, form.data.get("revision_digest", "")) if refusal and refusal.code == STALE else None
-    page = sign_off_page(change, request.user, now=timezone.now(), seen=seen)
-    context = {"page": page, "change": change, "form": form, "refusal": refusal, "is_stale": seen is not None}
-    return render_page(request, "home/sign_off.html", context, status=status)
 
 
 def taken(request: PageRequest, change: Change, form: Shown, *, key: str, work: Callable[[], object], done: str) -> HttpResponse:

@@ -1,186 +1,266 @@
-"""Asking for a change and editing it."""
+"""Asking for a change and editing it: one address each, whose buttons say what shall be done with what was written."""
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from apps.approvals.actions import revise_change, submit_change
-from apps.catalog.access import environments_in_order, services_for
-from apps.changes.access import get_change
-from apps.changes.actions import create_change
-from apps.changes.content import Content, Step, warnings_about, why_not_complete, why_not_content
-from apps.changes.facts import content_of
-from apps.changes.models import Change, Revision
+from apps.approvals.actions import ask_for_change, revise_change, submit_change
+from apps.changes.access import changes_for, get_change, model_version
+from apps.changes.actions import drop_draft_input, keep_draft_input, place_change_after
+from apps.changes.content import Content, why_not_content
+from apps.changes.models import Change
+from apps.changes.steps import why_content_not_ready
+from apps.changes.steps.models import why_not_as_modelled
 from apps.core.pages import PageRequest, render_page
+from apps.core.references import parse_number
 from apps.core.refusals import BadContent, Refused
-from apps.home.facts.change_page import newest_of, why_not_write
-from apps.home.filling import filled_from, put_errors, rows_from
-from apps.home.forms import ChangeDraft, StepRow, Steps
+from apps.home.facts.change_page import newest_of
+from apps.home.facts.version import derived_aspects
+from apps.home.forms.rows import MOST_ITEMS, MOST_STEPS
+from apps.home.planning import plan_start
+from apps.home.sheet import Sheet
+from apps.home.starting import Start, identified, start_of_edit, start_of_new
+from apps.home.typed import OPERATION, Values, body_of, changed_rows, rows_of, sent_values, with_rows
+from apps.home.views.form_page import Desk, beside, common, fits, form_page, reach
 
-OLD_ITEMS = "A change with several services is edited through the API; this form would drop all but the first."
 STALE = "stale_revision"
-EMPTY_ROWS = 3  # offered to a new change; one more with each save after that
-
-
-@dataclass
-class Sheet:
-    """The three forms of the page as one."""
-
-    form: ChangeDraft
-    plan: Any
-    rollback: Any
-
-    def is_valid(self) -> bool:
-        """Whether every field can be read; all three are always looked at."""
-        return all([self.form.is_valid(), self.plan.is_valid(), self.rollback.is_valid()])
-
-    def content(self, *, now: datetime, kept: Content | None) -> Content:
-        """What was written; evidence, which this form does not show, stays as it was."""
-        evidence = kept.plan.evidence if kept else ()
-        content = self.form.content(plan=steps_of(self.plan), rollback=steps_of(self.rollback), evidence=evidence, now=now)
-        if kept:
-            return replace(content, rollback=replace(content.rollback, point_of_no_return=kept.rollback.point_of_no_return))
-        return content
-
-    def put_errors(self, errors: dict[str, list[str]]) -> None:
-        """Show every sentence where it belongs."""
-        put_errors(self.form, errors, rows={"plan": said_rows(self.plan), "rollback": said_rows(self.rollback)})
-
-
-def said_rows(rows: Any) -> list[StepRow]:  # noqa: ANN401 - a formset class made at import
-    """The rows that say something, in the order in which the content counts its steps."""
-    return [row for row in rows if isinstance(row, StepRow) and row.step()]
-
-
-def steps_of(rows: Any) -> tuple[Step, ...]:  # noqa: ANN401 - a formset class made at import
-    """The steps of the rows that say something."""
-    return tuple(step for row in said_rows(rows) if (step := row.step()))
-
-
-def sheet(request: PageRequest, *, sent: QueryDict | None, content: Content | None = None) -> Sheet:
-    """The forms, bound to what was sent or filled from content."""
-    services, ladder = list(services_for(request.user).filter(retired_at__isnull=True)), list(environments_in_order())
-    start: dict[str, object] = {"zone": request.user.time_zone, "service": request.GET.get("service", "")}
-    if content:
-        start = filled_from(content, services=services, ladder=ladder)
-    plan, rollback = (rows_from(content.plan.steps), rows_from(content.rollback.steps)) if content else ([], [])
-    return Sheet(
-        ChangeDraft(sent, initial=start, services=services, ladder=ladder),
-        step_rows(sent, "plan", plan),
-        step_rows(sent, "rollback", rollback),
-    )
-
-
-def step_rows(sent: QueryDict | None, prefix: str, start: list[dict[str, object]]) -> Any:  # noqa: ANN401 - a formset class made at import
-    """The rows of one plan, with empty ones to write in."""
-    rows = Steps(sent, prefix=prefix, initial=start)
-    rows.extra = 1 if start else EMPTY_ROWS
-    return rows
-
-
-def form_page(
-    request: PageRequest,
-    forms: Sheet,
-    *,
-    change: Change | None,
-    content: Content | None = None,
-    newer: Revision | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    """The request form with whatever it holds, or why there is none; `newer` is the revision somebody saved meanwhile."""
-    action = reverse("home:edit_change", args=[change.ref]) if change else reverse("home:new_change")
-    context = {"form": forms.form, "plan": forms.plan, "rollback": forms.rollback, "change": change, "action": action, "newer": newer}
-    context["refusal"] = why_not_write(change, request.user)
-    context["asked"] = "needed" if change and change.is_open else "needed to submit"
-    return render_page(request, "home/change_form.html", context | {"warnings": warnings_about(content) if content else {}}, status=status)
 
 
 @require_http_methods(["GET", "POST"])
 def new_change(request: PageRequest) -> HttpResponse:
     """Ask for a change: a draft, or submitted at once."""
-    if request.method == "GET":
-        return form_page(request, sheet(request, sent=None), change=None)
-    forms = sheet(request, sent=request.POST)
-    content = written(forms, kept=None, complete=wants_submission(request))
-    if content is None:
-        return form_page(request, forms, change=None, status=422)
-    try:
-        change = create_change(content=content, by=request.user.actor)
-    except BadContent as error:
-        forms.put_errors(error.errors)
-        return form_page(request, forms, change=None, status=422)
-    return submitted(request, forms, change=change)
+    desk = Desk(request, None)
+    if request.method == "POST":
+        return answered(desk)
+    return begun(desk, start_of_new(request.user, shelf=desk.shelf, asked=request.GET.dict()))
 
 
 @require_http_methods(["GET", "POST"])
 def edit_change(request: PageRequest, ref: str) -> HttpResponse:
     """Write a new revision; what it leaves alone keeps its sign-offs."""
-    change = get_change(request.user, ref)
-    kept = content_of(newest_of(change))
-    if request.method == "GET":
-        return form_page(request, sheet(request, sent=None, content=kept), change=change, content=kept)
-    forms = sheet(request, sent=request.POST, content=kept)
-    content = written(forms, kept=kept, complete=change.is_open or wants_submission(request))
-    if content is None:
-        return form_page(request, forms, change=change, status=422)
+    desk = Desk(request, get_change(request.user, ref))
+    assert desk.change and desk.content  # noqa: S101, PT018 - a desk with a change has read its content
+    if request.method == "POST":
+        return answered(desk)
+    start = start_of_edit(desk.change, desk.content, person=request.user, shelf=desk.shelf, wants_saved="blank" in request.GET)
+    return begun(desk, start)
+
+
+def begun(desk: Desk, start: Start) -> HttpResponse:
+    """The form as it is opened."""
+    desk.show_evidence(start.values, restored=start.restored is not None)
+    return form_page(desk, desk.filled(start.values), start.values, start=start)
+
+
+def answered(desk: Desk) -> HttpResponse:
+    """Do what the pressed button says; looking at it is what Enter in a field does."""
+    if refusal := desk.refusal:
+        raise Refused(refusal, about=desk.change.reference if desk.change else None)
+    values, do = sent_values(desk.request.POST), desk.request.POST.get("do", "")
+    if do != "discard":
+        desk.take_evidence(values)
+    if operation := OPERATION.fullmatch(do):
+        return rows_changed(desk, values, operation)
+    match do:
+        case "keep":
+            return kept(desk, values)
+        case "discard":
+            return discarded(desk, values)
+        case "save" | "submit":
+            return saved(desk, values, wants_submission=do == "submit")
+    return looked_at(desk, values)
+
+
+def keep(desk: Desk, values: Values) -> None:
+    """Keep what is typed, under the id that this page was drawn with."""
+    draft, replaces = (id_in(values, name) for name in ("draft", "replaces"))
+    values["draft"] = [str(draft or uuid4())]
+    keep_draft_input(
+        draft_id=UUID(values["draft"][0]),
+        body=body_of(values),
+        by=desk.request.user.actor,
+        change_id=desk.change.pk if desk.change else None,
+        replaces=replaces,
+    )
+
+
+def id_in(values: Values, name: str) -> UUID | None:
+    """An id that the page was drawn with; None for anything else."""
     try:
-        revise_change(change_id=change.pk, content=content, by=request.user.actor, revision_digest=request.POST.get("revision_digest", ""))
+        return UUID("".join(values.get(name, [])[:1]))
+    except ValueError:
+        return None
+
+
+def kept(desk: Desk, values: Values) -> HttpResponse:
+    """Say when it was kept, and what would come of it."""
+    keep(desk, values)
+    if not desk.request.htmx:
+        return form_page(desk, desk.filled(values), values)
+    now = timezone.now()
+    context = {"beside": beside(desk, values, now=now), "change": desk.change, "kept_at": now, "refusal": None, "is_part": True}
+    response = render_page(desk.request, "home/_kept.html", context)
+    response["HX-Trigger"] = "draft-kept"
+    return response
+
+
+def rows_changed(desk: Desk, values: Values, operation: re.Match[str]) -> HttpResponse:
+    """Add, drop or move a row, and keep what is typed."""
+    table = operation[2]
+    values = changed_rows(values, operation, most=MOST_ITEMS if table == "items" else MOST_STEPS)
+    if table == "items":
+        values = with_rungs(desk, values)
+    keep(desk, values)
+    sheet = desk.filled(values)
+    if not desk.request.htmx:
+        return form_page(desk, sheet, values)
+    context = common(desk, sheet) | {"new_row": operation[1] == "add", "table": table}
+    return render_page(
+        desk.request, "home/_item_rows.html" if table == "items" else "home/_step_rows.html", context | {"steps": getattr(sheet, table)}
+    )
+
+
+def with_rungs(desk: Desk, values: Values) -> Values:
+    """Each service goes everywhere it can where nothing that fits was chosen for it."""
+    offer, rows = desk.shelf.for_values(values), rows_of(values, "items")
+    for row in rows:
+        service = "".join(row.get("service", [])[:1])
+        rungs = [slug for slug, _, _ in offer.rungs(service)] if service in offer.services else []
+        if rungs:
+            row["environments"] = [slug for slug in row.get("environments", []) if slug in rungs] or rungs
+    return with_rows(values, "items", rows)
+
+
+def discarded(desk: Desk, values: Values) -> HttpResponse:
+    """Forget what was typed and begin from what is saved."""
+    forget(desk, values)
+    messages.success(desk.request, "What you had typed is gone.")
+    return redirect("home:change", ref=desk.change.ref) if desk.change else redirect(f"{desk.address}?blank=1")
+
+
+def forget(desk: Desk, values: Values) -> None:
+    """Drop what was kept under the ids of this page."""
+    ids = [found for name in ("draft", "replaces") if (found := id_in(values, name))]
+    drop_draft_input(draft_ids=ids, by=desk.request.user.actor)
+
+
+def looked_at(desk: Desk, values: Values) -> HttpResponse:
+    """The same form with what would come of it; what cannot be taken is said, what is missing stands beside it."""
+    sheet = desk.bound(values)
+    ok = sheet.is_valid() and not desk.evidence.errors
+    if ok:
+        errors = why_not_content(desk.written(sheet, now=timezone.now())) | why_not_named(desk, sheet)
+        if not sheet.form.said("title").strip():
+            errors.pop("story.title", None)  # it gets one from its services; as long as there is none, nothing is wrong
+        sheet.put_errors(errors)
+        ok = not errors
+    digest = desk.request.POST.get("revision_digest", "")
+    if desk.change and digest and digest != newest_of(desk.change).digest:
+        return form_page(desk, sheet, values, newer=newest_of(desk.change), status=409)
+    return form_page(desk, sheet, values, status=200 if ok else 422)
+
+
+def why_not_named(desk: Desk, sheet: Sheet) -> dict[str, list[str]]:
+    """Names of changes and models that lead nowhere; field to sentences."""
+    found: dict[str, list[str]] = {}
+    model = sheet.form.said("model")
+    if model and model_version(model) is None:
+        found["story.model"] = ["There is no such change model. Begin again from one of the list."]
+    numbers = needed_numbers(sheet)
+    seen = set(changes_for(desk.request.user).filter(pk__in=numbers).values_list("pk", flat=True))
+    if missing := [number for number in numbers if number not in seen]:
+        found["story.needs"] = [f"There is no {', '.join(f'CHG-{number}' for number in missing)} that you may see."]
+    return found
+
+
+def needed_numbers(sheet: Sheet) -> list[int]:
+    """The changes that go first."""
+    return [number for text in sheet.form.cleaned_data.get("needs", ()) if (number := parse_number(text, prefix="CHG"))]
+
+
+def saved(desk: Desk, values: Values, *, wants_submission: bool) -> HttpResponse:
+    """Create or revise, and submit where that was asked for."""
+    sheet = desk.bound(values)
+    content = written(desk, sheet, complete=wants_submission or bool(desk.change and desk.change.is_open))
+    if content is None:
+        return form_page(desk, sheet, values, status=422)
+    try:
+        change = stored(desk, sheet, content, is_submitted=wants_submission)
     except BadContent as error:
-        forms.put_errors(error.errors)
-        return form_page(request, forms, change=change, status=422)
+        sheet.put_errors(error.errors)
+        return form_page(desk, sheet, values, status=422)
     except Refused as error:
-        return overtaken(request, forms, ref=ref, error=error)
-    return submitted(request, forms, change=change)
+        if error.refusal.code != STALE or desk.change is None:
+            raise
+        return form_page(desk, sheet, values, newer=newest_of(get_change(desk.request.user, desk.change.ref)), status=409)
+    unplanned = planned_as_written(desk, sheet, content, change)
+    forget(desk, values)
+    if unplanned:
+        messages.warning(desk.request, f"The planned start is not kept. {unplanned}")
+    said = f"{change.ref} is in review. Whoever must agree sees it now." if wants_submission else f"{change.ref} is saved."
+    messages.success(desk.request, said)
+    return redirect("home:change", ref=change.ref)
 
 
-def overtaken(request: PageRequest, forms: Sheet, *, ref: str, error: Refused) -> HttpResponse:
-    """Somebody saved another revision meanwhile: what was written stands, beside where the difference is; any other no is a page."""
-    if error.refusal.code != STALE:
-        raise error
-    change = get_change(request.user, ref)
-    return form_page(request, forms, change=change, newer=newest_of(change), status=409)
-
-
-def wants_submission(request: HttpRequest) -> bool:
-    """Whether the primary button was pressed."""
-    return request.POST.get("do") == "submit"
-
-
-def written(forms: Sheet, *, kept: Content | None, complete: bool) -> Content | None:
+def written(desk: Desk, sheet: Sheet, *, complete: bool) -> Content | None:
     """The content that was sent; None where something in it cannot be taken, which is then said on its field."""
-    if not forms.is_valid():
+    if not sheet.is_valid() or desk.evidence.errors:
         return None
     now = timezone.now()
-    content = forms.content(now=now, kept=kept)
-    errors = several_items(kept) or why_not_content(content) or (why_not_complete(content, now=now) if complete else {})
-    forms.put_errors(errors)
+    content = with_aspects(sheet, desk.written(sheet, now=now))
+    errors = why_not_content(content) or (why_not_ready(desk, sheet, content, now=now) if complete else {})
+    errors |= why_not_named(desk, sheet)
+    if said := fits(sheet, content):
+        errors["period.slot_start"] = said
+    sheet.put_errors(errors)
     return None if errors else content
 
 
-def several_items(kept: Content | None) -> dict[str, list[str]]:
-    """Refuse to flatten what the form cannot show."""
-    return {"service": [OLD_ITEMS]} if kept and len(kept.scope.items) > 1 else {}
+def planned_as_written(desk: Desk, sheet: Sheet, content: Content, change: Change) -> str:
+    """Keep the planned start; the sentence that says why not."""
+    start: datetime | None = sheet.form.cleaned_data.get("slot_start")
+    return plan_start(change, start, reach=reach(sheet, content), zone=content.period.zone, by=desk.request.user.actor)
 
 
-def submitted(request: PageRequest, forms: Sheet, *, change: Change) -> HttpResponse:
-    """Submit a kept draft when that was asked for; what the catalogue knows better is shown on the fields."""
-    if change.is_open or not wants_submission(request):
-        messages.success(request, f"{change.ref} is saved.")
-        return redirect("home:change", ref=change.ref)
-    try:
-        submit_change(change_id=change.pk, by=request.user.actor)
-    except BadContent as error:
-        forms.put_errors(error.errors)
-        change.refresh_from_db()
-        return form_page(request, forms, change=change, status=422)
-    return in_review(request, change)
+def why_not_ready(desk: Desk, sheet: Sheet, content: Content, *, now: datetime) -> dict[str, list[str]]:
+    """What is missing before submission, the evidence of its model included; field to sentences."""
+    version = desk.change.made_from if desk.change else model_version(sheet.form.said("model"))
+    return why_content_not_ready(content, now=now) | why_not_as_modelled(version, content)
+
+
+def with_aspects(sheet: Sheet, content: Content) -> Content:
+    """Where nobody ticked what is touched, the files say it, as far as a repository tells."""
+    if content.scope.aspects:
+        return content
+    found = {
+        aspect
+        for row in sheet.said_items()
+        if (service := row.offer.services.get(row.chosen)) and service.repository
+        for text in row.cleaned_data.get("identities", ())
+        if text.startswith("git:")
+        for aspect in derived_aspects(service, text.removeprefix("git:"), row.cleaned_data.get("environments", ()))
+    }
+    return replace(content, scope=replace(content.scope, aspects=frozenset(found)))
+
+
+def stored(desk: Desk, sheet: Sheet, content: Content, *, is_submitted: bool) -> Change:
+    """The change with what was written. A new one is begun and submitted in one go, so that nothing half done is left behind."""
+    by, needs = desk.request.user.actor, needed_numbers(sheet)
+    if desk.change is None:
+        version = model_version(sheet.form.said("model"))
+        return ask_for_change(content=content, by=by, is_submitted=is_submitted, needs=needs, made_from=version.pk if version else None)
+    revise_change(change_id=desk.change.pk, content=content, by=by, revision_digest=desk.request.POST.get("revision_digest", ""))
+    place_change_after(change_id=desk.change.pk, needs=needs, by=by)
+    if is_submitted and not desk.change.is_open:
+        submit_change(change_id=desk.change.pk, by=by)
+    return desk.change
 
 
 @require_POST
@@ -190,23 +270,21 @@ def create_submission(request: PageRequest, ref: str) -> HttpResponse:
     try:
         submit_change(change_id=change.pk, by=request.user.actor)
     except BadContent as error:
-        content = content_of(newest_of(change))
-        filled = sheet(request, sent=None, content=content)
-        forms = sheet(request, sent=as_sent(filled), content=content)
-        forms.is_valid()
-        forms.put_errors(error.errors)
-        return form_page(request, forms, change=change, content=content, status=422)
+        return not_ready(request, change, error)
     return in_review(request, change)
 
 
-def as_sent(filled: Sheet) -> QueryDict:
-    """What the browser would send if the filled form were submitted as it is: only a bound form shows what is missing."""
-    sent = QueryDict(mutable=True)
-    for form in (filled.form, filled.plan.management_form, *filled.plan, filled.rollback.management_form, *filled.rollback):
-        for field in form:
-            value = field.value()
-            sent.setlist(field.html_name, [str(one) for one in value] if isinstance(value, list) else [] if value is None else [str(value)])
-    return sent
+def not_ready(request: PageRequest, change: Change, error: BadContent) -> HttpResponse:
+    """The form with what it lacks."""
+    desk = Desk(request, change)
+    assert desk.content  # noqa: S101 - a desk with a change has read its content
+    start = start_of_edit(change, desk.content, person=request.user, shelf=desk.shelf, wants_saved=True)
+    values = identified(start.values)
+    desk.show_evidence(values, restored=False)
+    sheet = desk.bound(values)
+    sheet.is_valid()
+    sheet.put_errors(error.errors)
+    return form_page(desk, sheet, values, status=422)
 
 
 def in_review(request: HttpRequest, change: Change) -> HttpResponse:

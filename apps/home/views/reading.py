@@ -1,11 +1,10 @@
-"""The list of changes and the change page. A GET shows; it never writes."""
+"""The change page. A GET shows; it never writes."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse, QueryDict
-from django.urls import reverse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -13,11 +12,10 @@ from apps.changes.access import get_change
 from apps.changes.models import Change
 from apps.core.pages import PageRequest, render_page
 from apps.home.deciding_forms import LOCAL, Comment, NeededReason, Reason, Review, Shown, SlotTimes
-from apps.home.facts.change_page import ChangePage, Verb, change_page
+from apps.home.facts.change_page import ChangePage, Looking, Verb, change_page
 from apps.home.facts.ladder import ladder
-from apps.home.facts.listing import VIEWS, Query, listing
+from apps.home.facts.needs import neighbours_of
 
-LONGEST_SEARCH = 120
 LARGEST_KEY = 2**63 - 1
 FORMS: dict[str, type[Shown]] = {
     "comment": Comment,
@@ -27,26 +25,6 @@ FORMS: dict[str, type[Shown]] = {
     "close": Review,
     "unsign": Reason,
 }
-
-
-@require_safe
-def changes(request: PageRequest) -> HttpResponse:
-    """The changes of one view that hold the words, a page at a time."""
-    asked = request.GET.get("view", "")
-    text = request.GET.get("q", "").replace("\x00", "")[:LONGEST_SEARCH].strip()
-    query = Query(asked if asked in VIEWS else "open", text, number_in(request.GET.get("before", "")))
-    found = listing(request.user, query)
-    words = QueryDict(mutable=True)
-    words.update({"view": query.view, "q": query.text})
-    here = f"{reverse('home:changes')}?{words.urlencode()}"
-    context = {
-        "rows": found.rows,
-        "query": query,
-        "views": [(key, word, key == query.view) for key, word in VIEWS.items()],
-        "newest_url": here if query.before else "",
-        "older_url": f"{here}&before={found.older_than}" if found.older_than else "",
-    }
-    return render_page(request, "home/changes.html", context)
 
 
 def number_in(text: str) -> int | None:
@@ -62,6 +40,17 @@ def id_in(text: str) -> UUID | None:
         return None
 
 
+def looking_at(request: PageRequest) -> Looking:
+    """What of the change the address asks for; what it cannot mean is left out."""
+    given = request.GET
+    return Looking(
+        older=number_in(given.get("from", "")),
+        newer=number_in(given.get("to", "")),
+        before=id_in(given.get("before", "")),
+        said_before=number_in(given.get("said", "")),
+    )
+
+
 @require_safe
 def change(request: PageRequest, ref: str) -> HttpResponse:
     """Where the change stands; the ladder alone, where the page asks again by itself."""
@@ -74,11 +63,11 @@ def change(request: PageRequest, ref: str) -> HttpResponse:
 
 def change_answer(request: PageRequest, change: Change, *, status: int = 200, **bound: Shown) -> HttpResponse:
     """The whole change page, with a form as it was sent where something in it was not taken."""
-    compared, before = number_in(request.GET.get("compare", "")), id_in(request.GET.get("before", ""))
-    page = change_page(change, request.user, now=timezone.now(), compared=compared, before=before)
+    page = change_page(change, request.user, now=timezone.now(), looking=looking_at(request))
     forms = {name: bound.get(name) or made(auto_id=f"{name}_%s") for name, made in FORMS.items()}
     context: dict[str, Any] = {"page": page, "change": change, "rungs": page.rungs, "forms": forms, "verbs": with_forms(page.verbs, forms)}
     context |= {"plans": with_slots(page, bound), "left": with_forms([verb for verb in page.verbs if not verb.is_plain], forms)}
+    context["neighbours"] = neighbours_of(change, request.user)
     return render_page(request, "home/change.html", context, status=status)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from apps.catalog.repositories.git import NoCommit, why_not_repository
 from apps.catalog.versions import Version
 from apps.deployments.drivers.base import STEP_SECONDS, BadOptions, CannotTell, Observation, Order, Phase, Progress
 from apps.deployments.drivers.release_dir.options import read_options
 from apps.deployments.drivers.release_dir.processes import NotStarted
 from apps.deployments.drivers.release_dir.readback import read_back
-from apps.deployments.drivers.release_dir.repository import NoCommit, why_not_repository
 from apps.deployments.drivers.release_dir.work import Failed, Waiting, Work
 from apps.deployments.rules.stepping import Safety
 

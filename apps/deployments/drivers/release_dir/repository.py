@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import subprocess  # argv lists only, never a shell
 import time
 from collections.abc import Iterator
@@ -11,26 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-GIT_SECONDS = 6
-# git sees nothing of the worker's environment, and no configuration but the repository's own.
-ENVIRONMENT = {
-    "PATH": os.defpath,
-    "LC_ALL": "C",
-    "HOME": "/nonexistent",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-}
+from apps.catalog.repositories.git import ENVIRONMENT, OBJECT_ID, NoCommit, git_argv, git_output, why_not_repository
+
 FILE, PROGRAM, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 UNSAFE = {b"", b".", b"..", b".git"}
-
-
-class NoCommit(Exception):
-    """The commit cannot be had from the repository; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,44 +25,20 @@ class Blob:
     path: bytes
 
 
-def git_argv(repository: str, *words: str) -> list[str]:
-    """A git command on one repository. Its owner may be another account, so it is named as safe for this call alone."""
-    return ["git", "-c", f"safe.directory={repository}", "-C", repository, *words]
-
-
-def why_not_repository(repository: str) -> str:
-    """The sentence to show where this is no repository on this machine, or an empty one."""
-    if not repository.startswith("/") or not Path(repository).is_dir():
-        return f"The service's repository “{repository}” is no directory on this machine. Write the path of a clone or mirror that is here."
-    return ""
-
-
 def list_commit(repository: str, commit: str) -> list[Blob]:
     """Every file of a commit, links last; raises NoCommit."""
     if not OBJECT_ID.fullmatch(commit):
         raise NoCommit(f"“{commit}” is no full commit id.")
     if said := why_not_repository(repository):
         raise NoCommit(said)
-    if _run(repository, "cat-file", "-t", commit).strip() != b"commit":
+    if git_output(repository, "cat-file", "-t", commit).strip() != b"commit":
         raise NoCommit(f"The commit {commit} is not in {repository}. Push or fetch it there, then order again.")
-    blobs = [_blob(line) for line in _run(repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--").split(b"\x00") if line]
+    blobs = [_blob(line) for line in git_output(repository, "ls-tree", "-r", "-z", "--full-tree", commit, "--").split(b"\x00") if line]
     for blob in blobs:
         if any(part.lower() in UNSAFE for part in blob.path.split(b"/")):
             raise NoCommit(f"The commit {commit} holds the path {os.fsdecode(blob.path)!r}, which would lie outside the release.")
     # A link written before a file below it would lead that file elsewhere.
     return sorted(blobs, key=lambda blob: (blob.mode == LINK, blob.path))
-
-
-def _run(repository: str, *words: str) -> bytes:
-    try:
-        done = subprocess.run(git_argv(repository, *words), env=ENVIRONMENT, capture_output=True, timeout=GIT_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise NoCommit(f"git did not answer within {GIT_SECONDS} s in {repository}.") from error
-    if done.returncode and words[0] == "cat-file":
-        return b""
-    if done.returncode:
-        raise NoCommit(f"git {words[0]} ended with {done.returncode} in {repository}: {done.stderr.decode(errors='replace').strip()[:200]}")
-    return done.stdout
 
 
 def _blob(line: bytes) -> Blob:

@@ -14,6 +14,7 @@ from changecontrol.demo.places import SITES, free_port, stop_sites
 from changecontrol.embedded.account import EmbeddedError
 from changecontrol.embedded.cluster import DATABASE
 from changecontrol.embedded.keeper import Interrupted
+from changecontrol.embedded.places import open_folder
 from changecontrol.embedded.postgres import PrivatePostgres
 from changecontrol.embedded.supervisor import Supervisor
 
@@ -63,12 +64,13 @@ class Command(BaseCommand):
 
 
 def clear(home: Path) -> None:
-    """Forget the last story. Its database server is asked to, not pulled away: it may still run if the last story was killed."""
+    """Forget the last story. Its database server is asked to, not pulled away: it may still run if the last story was killed.
+
+    It is asked in a new checkout too: as root the data may lie outside, where an earlier checkout at the same path left it."""
     stop_sites(home)
-    home.mkdir(parents=True, mode=0o700, exist_ok=True)
-    if (home / "postgres").exists():
-        with PrivatePostgres(home / "postgres") as server:
-            server.drop(DATABASE)
+    open_folder(home)
+    with PrivatePostgres(home / "postgres") as server:
+        server.drop(DATABASE)
     for left in home.glob("audit*.jsonl"):
         left.unlink()
     for folder in ("keys", "repository", SITES, "mail"):

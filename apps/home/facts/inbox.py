@@ -1,0 +1,147 @@
+"""What waits for a person's signature, what they decided, and what they sign in another's place."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from apps.accounts.models import Person
+from apps.approvals.facts import review_facts, standing_delegations
+from apps.approvals.models import Decision, Delegation, SignOff
+from apps.approvals.rules import PASSKEY, own_sign_offs, quorum, why_not_approve
+from apps.catalog.models import Service
+from apps.changes.access import changes_for
+from apps.changes.models import Change, Dependency, Leg
+from apps.home.facts.asking import changes_that_ask
+
+PAGE, LOOKED_AT = 20, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One change that waits for this person."""
+
+    change: Change
+    legs: list[Leg]
+    since: datetime
+    starts_at: datetime | None
+    lapsed_from: int | None  # the revision they had agreed to
+    blocks: list[str]  # changes that are to come after it
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits, the earliest slot first. `is_whole` is False where more changes may ask than were judged."""
+
+    wanted: list[Wanted]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Decisions of this person, the newest first, and where the next page begins."""
+
+    sign_offs: list[SignOff]
+    next_before: int | None
+
+
+def waiting_for_signature(person: Person, *, now: datetime, most: int = PAGE, looked_at: int = LOOKED_AT) -> Queue:
+    """What this person may sign in their own right or in another's place, and nobody has made needless."""
+    asked = {person.pk, *(one.person.merged_into_id or one.person_id for one in stand_ins_of(person, now=now))}
+    return queue_of(person, changes_that_ask(person, persons=asked), now=now, most=most, looked_at=looked_at)
+
+
+def queue_of(person: Person, asking: Iterable[Change], *, now: datetime, most: int, looked_at: int) -> Queue:
+    """Judge the first of those that may ask; the rest is said to be there."""
+    nearest = [*asking[: looked_at + 1]]  # type: ignore[index]  # a queryset
+    found: list[tuple[Change, int | None]] = []
+    judged = 0
+    for change in nearest[:looked_at]:
+        if len(found) == most:
+            break
+        judged += 1
+        is_wanted, lapsed = judge_for(person, change, now=now)
+        if is_wanted:
+            found.append((change, lapsed))
+    return Queue(told(found, person), is_whole=judged == len(nearest))
+
+
+def judge_for(person: Person, change: Change, *, now: datetime) -> tuple[bool, int | None]:
+    """Whether the change still needs this person, and the revision their lapsed agreement was given to."""
+    facts = review_facts(change, now=now)
+    if all(quorum(leg).met for leg in facts.legs):
+        return False, None
+    by = replace(person.actor, credential=PASSKEY)  # who still has to enrol one is waited for all the same
+    if why_not_approve(facts, revision_digest=facts.revision_digest, by=by):
+        return False, None
+    given = next(iter(own_sign_offs(facts, by=person.public_id)), None)
+    lapsed = given.revision if given and given.decision == Decision.APPROVE and given.revision < facts.revision else None
+    return True, lapsed
+
+
+def told(found: list[tuple[Change, int | None]], person: Person) -> list[Wanted]:
+    """Changes with their open legs and what is to come after them, as far as the person sees it, in two statements."""
+    changes = [change for change, _ in found]
+    legs: dict[int, list[Leg]] = defaultdict(list)
+    for leg in (
+        Leg.objects.filter(change__in=changes, is_open=True)
+        .select_related("service", "environment", "item")
+        .order_by("environment__rank", "pk")
+    ):
+        legs[leg.change_id].append(leg)
+    blocks: dict[int, list[str]] = defaultdict(list)
+    seen = changes_for(person).values("pk")
+    later = Dependency.objects.filter(needs__in=changes, change__in=seen, ended_at__isnull=True)
+    for needs, change in later.order_by("change").values_list("needs", "change"):
+        blocks[needs].append(f"CHG-{change}")
+    return [
+        Wanted(
+            change=change,
+            legs=legs[change.pk],
+            since=max(moment for moment in (change.submitted_at, change.revision and change.revision.made_at) if moment),
+            starts_at=getattr(change, "first_start", None),
+            lapsed_from=lapsed,
+            blocks=blocks[change.pk],
+        )
+        for change, lapsed in found
+    ]
+
+
+def decided_by(person: Person, *, before: int | None = None) -> Decided:
+    """What this person decided on changes they may see, withdrawn decisions too."""
+    same = Person.objects.filter(merged_into=person.pk).values("pk")
+    given = SignOff.objects.filter(person=person.pk) | SignOff.objects.filter(person__in=same)
+    if before is not None:
+        given = given.filter(pk__lt=before)
+    seen = given.filter(change__in=changes_for(person)).select_related("change", "revision")
+    rows = [*seen.order_by("-pk")[: PAGE + 1]]
+    return Decided(rows[:PAGE], rows[PAGE - 1].pk if len(rows) > PAGE else None)
+
+
+def stand_ins_of(person: Person, *, now: datetime) -> list[Delegation]:
+    """Those in whose place this person may sign now."""
+    return [*standing_delegations(now).filter(delegate=person.pk).select_related("person__merged_into").order_by("ends_at", "pk")]
+
+
+def delegated_to(person: Person, *, now: datetime) -> Queue:
+    """What waits for this person in another's place alone."""
+    asked = {one.person.merged_into_id or one.person_id for one in stand_ins_of(person, now=now)}
+    if not asked:
+        return Queue([], is_whole=True)
+    return queue_of(person, changes_that_ask(person, persons=asked), now=now, most=PAGE, looked_at=LOOKED_AT)
+
+
+def scope_words(delegations: Iterable[Delegation]) -> dict[int, str]:
+    """What each delegation is for, by its row."""
+    given = [*delegations]
+    ids = {pk for one in given for pk in one.service_ids or ()}
+    names = dict(Service.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    return {
+        one.pk: ", ".join(
+            [
+                "all services" if one.service_ids is None else ", ".join(sorted(names.get(pk, "a service") for pk in one.service_ids)),
+                "all kinds" if one.kinds is None else " and ".join(kind.lower() for kind in one.kinds),
+            ]
+        )
+        for one in given
+    }

@@ -1,0 +1,139 @@
+"""The request form as one thing: its fields, its rows, and the content they say. Nothing is saved here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from apps.catalog.models import Target
+from apps.catalog.settings_body import read_settings
+from apps.changes.content import AUTOMATIC, Content, Evidence, Plan, Scope, Step
+from apps.home.facts.offering import Offer
+from apps.home.filling import place_of
+from apps.home.forms import ChangeDraft, ItemRow, Items, StepRow, Steps
+from apps.home.forms.draft import Defaults
+from apps.home.typed import Values, query_of, rows_of, without_rows
+
+ITEM_FIELDS_WITH_MANY = frozenset({"environments"})
+
+
+@dataclass
+class Sheet:
+    """The forms of the page."""
+
+    form: ChangeDraft
+    items: Any
+    plan: Any
+    rollback: Any
+    offer: Offer
+    days: int | None = None
+
+    def is_valid(self) -> bool:
+        """Whether every field can be read; all are always looked at."""
+        return all([self.form.is_valid(), self.items.is_valid(), self.plan.is_valid(), self.rollback.is_valid()])
+
+    def content(self, *, now: datetime, evidence: tuple[Evidence, ...] = (), config_digest: str = "") -> Content:
+        """What the form says as far as it could be read; CONFIG_DIGEST names the document that is the first service's version."""
+        items = tuple(item for row in self.said_items() if (item := row.item))
+        if config_digest and items:
+            identities = {*items[0].identities, f"config:{config_digest}"}
+            items = (replace(items[0], identities=tuple(sorted(identities))), *items[1:])
+        back = steps_of(self.rollback)
+        defaults = Defaults(self.title, self.usual_seconds(), self.days)
+        scope = Scope(items, self.form.aspects_said, self.form.said("reason"), self.form.said("impact"))
+        way_back = self.form.rollback(back, defaults=defaults)
+        story = self.form.story(defaults=defaults)
+        return Content(scope, Plan(steps_of(self.plan), evidence), way_back, self.form.period(now=now, defaults=defaults), story)
+
+    @property
+    def title(self) -> str:
+        """The title of a change that was given none: its services and versions."""
+        return " and ".join(f"{item.service_name} {item.label}".strip() for row in self.said_items() if (item := row.item))[:200]
+
+    def said_items(self) -> list[ItemRow]:
+        """The rows that name something, in the order in which the content counts its items."""
+        return [row for row in self.items if isinstance(row, ItemRow) and row.says_something]
+
+    def targets(self) -> list[Target]:
+        """Where it goes, as far as that is known."""
+        return [
+            target
+            for row in self.said_items()
+            for target in self.offer.targets.get(row.cleaned_data.get("service", ""), ())
+            if target.environment.slug in row.cleaned_data.get("environments", ())
+        ]
+
+    def usual_seconds(self) -> int | None:
+        """How long going back takes by itself, as the deployment settings let expect; the longest counts. None where some have none."""
+        targets = self.targets()
+        if not targets or self.form.said("strategy") not in AUTOMATIC or any(target.settings is None for target in targets):
+            return None
+        return max(read_settings(bytes(target.settings.body)).deploy_seconds for target in targets if target.settings)
+
+    def rows(self) -> dict[str, list[Any]]:
+        """The rows that say something, by table."""
+        return {"items": self.said_items(), "plan": said_steps(self.plan), "rollback": said_steps(self.rollback)}
+
+    def put_errors(self, errors: Mapping[str, list[str]]) -> None:
+        """Show every sentence on its field, on the row it is about, or above the form with its part named."""
+        rows = self.rows()
+        for path, sentences in errors.items():
+            table, at, field = place_of(path)
+            if table:
+                said = rows[table] or [*getattr(self, table)]
+                if at < len(said):
+                    said[at].add_error(field, sentences)
+                    continue
+            name = field if not table and field else None
+            place = "" if name or "." not in path else f"{path.split('.')[0].capitalize()}: "
+            self.form.add_error(name, [f"{place}{sentence}" for sentence in sentences])
+
+    @property
+    def errors_count(self) -> int:
+        """How many fields need another value."""
+        forms = [self.form, *self.items, *self.plan, *self.rollback]
+        return sum(len(form.errors) for form in forms if form.is_bound)
+
+
+def said_steps(rows: Any) -> list[StepRow]:  # noqa: ANN401 - a formset class made at import
+    """The rows that say something, in the order in which the content counts its steps."""
+    return [row for row in rows if isinstance(row, StepRow) and row.says_something]
+
+
+def steps_of(rows: Any) -> tuple[Step, ...]:  # noqa: ANN401 - a formset class made at import
+    """The steps of the rows that say something."""
+    return tuple(row.step for row in said_steps(rows))
+
+
+def bound_sheet(values: Values, offer: Offer, *, days: int | None = None) -> Sheet:
+    """The forms with what was sent; they can say what is wrong with it."""
+    sent = query_of(values)
+    return Sheet(
+        ChangeDraft(sent),
+        Items(sent, prefix="items", form_kwargs={"offer": offer}),
+        Steps(sent, prefix="plan"),
+        Steps(sent, prefix="rollback"),
+        offer,
+        days,
+    )
+
+
+def filled_sheet(values: Values, offer: Offer, *, days: int | None = None) -> Sheet:
+    """The forms with what is there already; they say nothing about it."""
+    initial = {name: texts if name == "aspects" else "".join(texts[:1]) for name, texts in without_rows(values).items()}
+    return Sheet(
+        ChangeDraft(initial=initial),
+        Items(prefix="items", initial=row_values(values, "items"), form_kwargs={"offer": offer}),
+        Steps(prefix="plan", initial=row_values(values, "plan")),
+        Steps(prefix="rollback", initial=row_values(values, "rollback")),
+        offer,
+        days,
+    )
+
+
+def row_values(values: Values, prefix: str) -> list[dict[str, object]]:
+    """The rows of one table as initial values."""
+    return [
+        {name: texts if name in ITEM_FIELDS_WITH_MANY else "".join(texts[:1]) for name, texts in row.items()}
+        for row in rows_of(values, prefix)
+    ]

@@ -1,0 +1,217 @@
+"""From an entry of the stream to who must be told what, and why them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from apps.accounts.models import Person
+from apps.approvals.models import SignOff
+from apps.audit.entries import StreamEntry
+from apps.audit.names import read_actor
+from apps.audit.vocabulary import Event
+from apps.changes.models import Change
+from apps.core.actors import ActorKind
+from apps.core.references import UUID_TEXT
+from apps.deployments.models import Deployment
+from apps.notifications.facts.asking import asked_now, asked_since
+from apps.notifications.facts.circles import operators_ids, owners_ids, speakers_of, standing_ids, watchers_of
+from apps.notifications.facts.subjects import Subject, change_named, delegation_named, deployment_named, incident_named, who_may_be_told
+from apps.notifications.kinds import WEIGHT, Kind, Relation
+from apps.notifications.models import Delivery
+from apps.notifications.states import State
+
+# After these, whoever was asked before is asked again: a new round, or somebody took their agreement back.
+ASKS_ANEW = frozenset({Event.CHANGE_SUBMITTED, Event.SIGN_OFF_WITHDRAWN})
+ASKING = (Kind.SIGN_OFF_ASKED, Kind.SIGN_OFF_LAPSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One person, what they are told, and why them."""
+
+    person: UUID
+    kind: Kind
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What an entry is about for whoever is told."""
+
+    subject: Subject
+    told: tuple[Told, ...]
+
+
+def notice_of(entry: StreamEntry) -> Notice | None:
+    """What is to be told about an entry; None where nobody is."""
+    teller = TELLERS.get(str(entry.event))
+    return teller(entry) if teller else None
+
+
+def audience(entry: StreamEntry, notice: Notice) -> list[tuple[Person, Told]]:
+    """Who is told in the end: present, allowed to see it, not the one who did it, and each for one reason only."""
+    chosen: dict[UUID, Told] = {}
+    for told in sorted(notice.told, key=lambda one: WEIGHT[one.relation], reverse=True):
+        chosen[told.person] = told
+    if entry.by.person_id:
+        chosen.pop(entry.by.person_id, None)
+    people = Person.objects.present().filter(public_id__in=chosen).order_by("pk")
+    return [(person, chosen[person.public_id]) for person in who_may_be_told(people, notice.subject)]
+
+
+def each(people: Iterable[UUID], kind: Kind, relation: Relation) -> tuple[Told, ...]:
+    """The same for all of them."""
+    return tuple(Told(person, kind, relation) for person in people)
+
+
+def _asking(entry: StreamEntry) -> Notice | None:
+    """Whoever an empty seat waits for now. In one round a person is asked once, however often the change is edited."""
+    change = change_named(entry.ref("change"))
+    if change is None:
+        return None
+    asked = Delivery.objects.filter(subject=str(change.reference), kind__in=ASKING)
+    if entry.event in ASKS_ANEW:
+        asked = asked.filter(state=State.QUEUED)
+    else:
+        asked = asked.filter(told_at__gte=asked_since(change) or entry.at).exclude(state=State.SUPPRESSED)
+    waiting = asked_now(change) - set(asked.values_list("person__public_id", flat=True))
+    told = each(waiting, Kind.SIGN_OFF_ASKED, Relation.ASKED)
+    if entry.event == Event.CHANGE_REOPENED and entry.by.kind is ActorKind.PERSON:
+        told += _requester(change, Kind.CHANGE_DECIDED)
+    return Notice(change, told)
+
+
+def _lapsed(entry: StreamEntry) -> Notice | None:
+    change = change_named(entry.ref("change"))
+    sign_off = SignOff.objects.select_related("person__merged_into").filter(public_id=entry.subject.id).first()
+    if change is None or sign_off is None:
+        return None
+    return Notice(change, each(standing_ids([sign_off.person]), Kind.SIGN_OFF_LAPSED, Relation.SIGNER))
+
+
+def _named(kind: Kind, relation: Relation) -> "Teller":
+    """Whoever the entry itself names, besides who did it."""
+
+    def tell(entry: StreamEntry) -> Notice | None:
+        change = change_named(entry.ref("change"))
+        named = {UUID(one.id) for one in entry.refs if one.kind == "person" and UUID_TEXT.fullmatch(one.id)}
+        return Notice(change, each(named, kind, relation)) if change else None
+
+    return tell
+
+
+def _decided(kind: Kind) -> "Teller":
+    """What became of a change: its requester and whoever it names as told."""
+
+    def tell(entry: StreamEntry) -> Notice | None:
+        change = change_named(entry.subject)
+        if change is None:
+            return None
+        return Notice(change, (*_requester(change, kind), *each(watchers_of(change), Kind.CHANGE_WATCHED, Relation.WATCHER)))
+
+    return tell
+
+
+def _commented(entry: StreamEntry) -> Notice | None:
+    change = change_named(entry.subject)
+    if change is None:
+        return None
+    mentions = entry.data.get("mentions")
+    named = {UUID(text) for text in mentions if UUID_TEXT.fullmatch(str(text))} if isinstance(mentions, list) else set()
+    return Notice(
+        change,
+        (
+            *each(named, Kind.MENTIONED, Relation.MENTIONED),
+            *_requester(change, Kind.COMMENTED),
+            *each(watchers_of(change), Kind.COMMENTED, Relation.WATCHER),
+            *each(speakers_of(change, before=entry.at), Kind.COMMENTED, Relation.SPEAKER),
+        ),
+    )
+
+
+def _requester(change: Change, kind: Kind) -> tuple[Told, ...]:
+    return each(standing_ids([change.requester]), kind, Relation.REQUESTER)
+
+
+def _deployed(kind: Kind) -> "Teller":
+    """What went wrong in a place: whoever answers for it, operates it, ordered it or asked for it."""
+
+    def tell(entry: StreamEntry) -> Notice | None:
+        order = deployment_named(entry.subject)
+        if order is None or _is_told_by_way_back(entry, order):
+            return None
+        service = order.target.service
+        told = each(owners_ids(service), kind, Relation.OWNER) + each(operators_ids(service), kind, Relation.OPERATOR)
+        return Notice(order, told + _around(order, kind))
+
+    return tell
+
+
+def _is_told_by_way_back(entry: StreamEntry, order: Deployment) -> bool:
+    """One that failed and is rolled back is told once, by the order of its way back."""
+    return entry.event == Event.DEPLOYMENT_FAILED and Deployment.objects.filter(undoes=order).exists()
+
+
+def _refused(entry: StreamEntry) -> Notice | None:
+    """An order that waited and was refused at the last moment."""
+    order = deployment_named(entry.subject)
+    return Notice(order, _around(order, Kind.DEPLOYMENT_FAILED)) if order else None
+
+
+def _rolled_back(entry: StreamEntry) -> Notice | None:
+    """A way back that succeeded; other successes are told to nobody."""
+    return _deployed(Kind.DEPLOYMENT_FAILED)(entry) if "undoes" in entry.data else None
+
+
+def _around(order: Deployment, kind: Kind) -> tuple[Told, ...]:
+    """Who ordered it, and who asked for the change."""
+    orderer = read_actor(order.ordered_by).person_id
+    told = each([orderer] if orderer else [], kind, Relation.ORDERER)
+    return told + (_requester(order.leg.change, kind) if order.leg is not None else ())
+
+
+def _opened(entry: StreamEntry) -> Notice | None:
+    """Whoever was told of the deployment that the incident was opened for is not told twice."""
+    incident = incident_named(entry.subject)
+    if incident is None:
+        return None
+    known = Delivery.objects.filter(entry_id=incident.opened_for).values_list("person__public_id", flat=True) if incident.opened_for else ()
+    service, kind = incident.target.service, Kind.INCIDENT_OPENED
+    told = each(owners_ids(service), kind, Relation.OWNER) + each(operators_ids(service), kind, Relation.OPERATOR)
+    return Notice(incident, tuple(one for one in told if one.person not in set(known)))
+
+
+def _delegated(entry: StreamEntry) -> Notice | None:
+    delegation = delegation_named(entry.subject)
+    if delegation is None:
+        return None
+    return Notice(delegation, each(standing_ids([delegation.delegate]), Kind.DELEGATION_GIVEN, Relation.DELEGATE))
+
+
+Teller = Callable[[StreamEntry], Notice | None]
+TELLERS: Final[Mapping[str, Teller]] = {
+    Event.CHANGE_SUBMITTED: _asking,
+    Event.CHANGE_REVISED: _asking,
+    Event.CHANGE_REOPENED: _asking,
+    Event.SIGN_OFF_GIVEN: _asking,
+    Event.SIGN_OFF_WITHDRAWN: _asking,
+    Event.SIGN_OFF_LAPSED: _lapsed,
+    Event.SIGN_OFF_REMINDED: _named(Kind.SIGN_OFF_REMINDED, Relation.ASKED),
+    Event.SIGN_OFF_ESCALATED: _named(Kind.SIGN_OFF_REMINDED, Relation.ASKED),
+    Event.DELEGATION_GIVEN: _delegated,
+    Event.DELEGATION_ENDED: _delegated,
+    Event.CHANGE_SENT_BACK: _decided(Kind.CHANGE_RETURNED),
+    Event.CHANGE_FINISHED: _decided(Kind.CHANGE_RETURNED),
+    Event.CHANGE_APPROVED: _decided(Kind.CHANGE_DECIDED),
+    Event.CHANGE_REJECTED: _decided(Kind.CHANGE_DECIDED),
+    Event.CHANGE_WITHDRAWN: _decided(Kind.CHANGE_DECIDED),
+    Event.CHANGE_EXPIRED: _decided(Kind.CHANGE_DECIDED),
+    Event.CHANGE_COMMENTED: _commented,
+    Event.DEPLOYMENT_FAILED: _deployed(Kind.DEPLOYMENT_FAILED),
+    Event.ROLLBACK_ORDERED: _deployed(Kind.DEPLOYMENT_FAILED),
+    Event.DEPLOYMENT_SUCCEEDED: _rolled_back,
+    Event.DEPLOYMENT_REFUSED: _refused,
+    Event.DEPLOYMENT_NEEDS_HUMAN: _deployed(Kind.DEPLOYMENT_NEEDS_HUMAN),
+    Event.INCIDENT_OPENED: _opened,
+}
