@@ -2,18 +2,25 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.test import override_settings
 from django.urls import reverse
 
+from changecontrol.embedded.cluster import OWNER
+from changecontrol.embedded.postgres import PrivatePostgres
+from tests.conftest import SHARED
 from tests.doors.crawl import client_of, plain_addresses
 from tests.doors.desk import Desk
 from tests.doors.town import OUTSIDER, PEOPLE, Town, fingerprint, standing_town
 
 
 @pytest.fixture(scope="package")
-def town(django_db_setup: None, django_db_blocker) -> Iterator[Town]:
+def town(server: PrivatePostgres, django_db_setup: None, django_db_blocker) -> Iterator[Town]:
     """Everything there is, in a transaction that is rolled back after the last test of the package."""
+    # What thousands of rolled-back tests left in the tables makes a page of eight joins run into its time limit.
+    with psycopg.connect(server.url(role=OWNER, database=SHARED), autocommit=True) as owner:
+        owner.execute("vacuum analyze")
     with django_db_blocker.unblock(), override_settings(PUBLIC_URL="http://localhost:8000"), standing_town() as made:
         yield made
 
