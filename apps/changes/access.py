@@ -66,7 +66,7 @@ def get_saved_search(person: Person, name: str) -> SavedSearch:
 
 def draft_inputs_of(person: Person) -> QuerySet[DraftInput]:
     """What a person has typed and not saved, the newest first; theirs alone."""
-    return DraftInput.objects.filter(person=person).select_related("change").order_by("-saved_at", "-pk")
+    return DraftInput.objects.filter(person=person, finished_at__isnull=True).select_related("change").order_by("-saved_at", "-pk")
 
 
 def change_models() -> QuerySet[ChangeModel]:

@@ -29,7 +29,7 @@ from apps.changes.states import Kind, Outcome, State
 from apps.changes.steps import create_draft, finish, set_needs, withdraw
 from apps.changes.steps.evidence import Piece, ShownFor, add_upload, bind_uploads, clear_waiting, show_on_leg
 from apps.changes.steps.models import add_model, end_model, write_model
-from apps.changes.steps.typed import LONGEST_DRAFT, remove_draft_input, write_draft_input
+from apps.changes.steps.typed import LONGEST_DRAFT, finish_draft_input, remove_draft_input, write_draft_input
 from apps.changes.transitions import move
 from apps.core.actors import Actor
 from apps.core.locks import database_now
@@ -98,21 +98,26 @@ def close_change(*, change_id: int, by: Actor, review: str = "", now: datetime |
 def keep_draft_input(
     *, draft_id: UUID, body: str, by: Actor, change_id: int | None = None, replaces: UUID | None = None, now: datetime | None = None
 ) -> DraftInput:
-    """Keep what somebody has typed and not saved; REPLACES is the form it was restored from. Raises BadContent where it is too long."""
+    """Keep what somebody has typed and not saved, unless this form is finished; REPLACES is the one it was restored from.
+
+    Raises BadContent where it is too long."""
     person, now = person_by_actor(by), now or database_now()
     if len(body) > LONGEST_DRAFT:
         raise BadContent({"": [f"This is longer than {LONGEST_DRAFT} characters. What was kept before stays."]})
     change = Change.objects.get(pk=change_id) if change_id is not None else None
     row = write_draft_input(draft_id, person=person, change=change, body=body, at=now)
     if replaces is not None and replaces != draft_id:
-        remove_draft_input([replaces], person=person)
+        remove_draft_input(replaces, person=person)
     return row
 
 
 @verb
-def drop_draft_input(*, draft_ids: list[UUID], by: Actor) -> int:
-    """Forget what was typed; the number of rows that went."""
-    return remove_draft_input(draft_ids, person=person_by_actor(by))
+def drop_draft_input(*, draft_id: UUID, by: Actor, replaces: UUID | None = None, now: datetime | None = None) -> None:
+    """Forget what was typed under DRAFT_ID, for good, and the form it was restored from."""
+    person = person_by_actor(by)
+    finish_draft_input(draft_id, person=person, at=now or database_now())
+    if replaces is not None and replaces != draft_id:
+        remove_draft_input(replaces, person=person)
 
 
 @verb

@@ -263,7 +263,7 @@ def test_saving_forgets_what_was_kept(client, requester, place):
     post(client, requester, NEW, **sheet(place, draft=draft))
 
     assert Change.objects.count() == 1
-    assert not DraftInput.objects.exists()
+    assert not DraftInput.objects.filter(finished_at=None).exists()
 
 
 def test_a_refused_form_keeps_what_was_typed_before(client, requester, place):
@@ -282,7 +282,7 @@ def test_discarding_forgets_it_and_begins_blank(client, requester):
 
     response = client.post(reverse(NEW), all_fields(page) | {"do": "discard"}, follow=True)
 
-    assert not DraftInput.objects.exists()
+    assert not DraftInput.objects.filter(finished_at=None).exists()
     assert "Half a title" not in marks_of(response)
 
 
@@ -314,6 +314,30 @@ def test_nobody_sees_what_somebody_else_typed(client, requester):
     assert DraftInput.objects.count() == 2
 
 
+@pytest.mark.parametrize("do", ["save", "discard"])
+def test_a_request_that_was_on_its_way_brings_nothing_back(client, requester, place, do):
+    draft = str(uuid4())
+    keep(client, requester, reverse(NEW), draft=draft, title="Half")
+    post(client, requester, NEW, **sheet(place, draft=draft, do=do))
+
+    late = keep(client, requester, reverse(NEW), draft=draft, title="Half")
+
+    assert "kept in this tab only" in marks_of(late)
+    assert "HX-Trigger" not in late
+    assert [(row.body, bool(row.finished_at)) for row in DraftInput.objects.all()] == [("", True)]
+    assert "Half" not in marks_of(get(client, requester, NEW))
+
+
+def test_a_form_that_was_never_kept_is_finished_too(client, requester):
+    draft = str(uuid4())
+    client.force_login(requester)
+    client.post(reverse(NEW), {"do": "discard", "draft": draft})
+
+    keep(client, requester, reverse(NEW), draft=draft, title="Half")
+
+    assert DraftInput.objects.get().body == ""
+
+
 def test_only_the_newest_twenty_are_kept(requester):
     for number in range(23):
         keep_draft_input(draft_id=uuid4(), body=json.dumps({"title": [str(number)]}), by=requester.actor)
@@ -335,7 +359,7 @@ def test_who_may_not_ask_keeps_nothing(client):
     response = keep(client, make_person(), reverse(NEW), draft=str(uuid4()), title="Half")
 
     assert response.status_code == 403
-    assert not DraftInput.objects.exists()
+    assert not DraftInput.objects.filter(finished_at=None).exists()
 
 
 # What stands beside the form

@@ -20,6 +20,7 @@ class DraftInput(models.Model):
     change = models.ForeignKey(Change, null=True, on_delete=models.PROTECT, related_name="+")  # null: a new one
     body = models.TextField()  # JSON: names of fields to lists of texts
     saved_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)  # sent or dropped: what a slow request still brings for it is not kept
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["person", "public_id"], name="one_row_per_open_form")]

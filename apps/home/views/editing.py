@@ -78,17 +78,18 @@ def answered(desk: Desk) -> HttpResponse:
     return looked_at(desk, values)
 
 
-def keep(desk: Desk, values: Values) -> None:
-    """Keep what is typed, under the id that this page was drawn with."""
+def keep(desk: Desk, values: Values) -> bool:
+    """Keep what is typed, under the id that this page was drawn with; False where this form was sent or discarded before."""
     draft, replaces = (id_in(values, name) for name in ("draft", "replaces"))
     values["draft"] = [str(draft or uuid4())]
-    keep_draft_input(
+    row = keep_draft_input(
         draft_id=UUID(values["draft"][0]),
         body=body_of(values),
         by=desk.request.user.actor,
         change_id=desk.change.pk if desk.change else None,
         replaces=replaces,
     )
+    return row.finished_at is None
 
 
 def id_in(values: Values, name: str) -> UUID | None:
@@ -101,13 +102,14 @@ def id_in(values: Values, name: str) -> UUID | None:
 
 def kept(desk: Desk, values: Values) -> HttpResponse:
     """Say when it was kept, and what would come of it."""
-    keep(desk, values)
+    is_kept = keep(desk, values)
     if not desk.request.htmx:
         return form_page(desk, desk.filled(values), values)
     now = timezone.now()
-    context = {"beside": beside(desk, values, now=now), "change": desk.change, "kept_at": now, "refusal": None, "is_part": True}
-    response = render_page(desk.request, "home/_kept.html", context)
-    response["HX-Trigger"] = "draft-kept"
+    context = {"beside": beside(desk, values, now=now), "change": desk.change, "refusal": None, "is_part": True}
+    response = render_page(desk.request, "home/_kept.html", context | {"kept_at": now if is_kept else None})
+    if is_kept:
+        response["HX-Trigger"] = "draft-kept"  # else this tab is the only one that has it
     return response
 
 
@@ -147,8 +149,9 @@ def discarded(desk: Desk, values: Values) -> HttpResponse:
 
 def forget(desk: Desk, values: Values) -> None:
     """Drop what was kept under the ids of this page."""
-    ids = [found for name in ("draft", "replaces") if (found := id_in(values, name))]
-    drop_draft_input(draft_ids=ids, by=desk.request.user.actor)
+    draft, replaces = (id_in(values, name) for name in ("draft", "replaces"))
+    if draft is not None:
+        drop_draft_input(draft_id=draft, replaces=replaces, by=desk.request.user.actor)
 
 
 def looked_at(desk: Desk, values: Values) -> HttpResponse:
