@@ -18,6 +18,7 @@ APIS = ("home", "gate")
 urlpatterns = [
     path("accounts/", include("apps.accounts.sign_in_urls")),
     path("", include("apps.approvals.urls")),
+    path("", include("apps.gate.urls")),
     *(path(prefix, include(f"apps.{app}.urls")) for prefix, app in PAGES.items() if find_spec(f"apps.{app}.urls")),
     *(path("api/v1/", include(f"apps.{app}.api_urls")) for app in APIS if find_spec(f"apps.{app}.api_urls")),
 ]

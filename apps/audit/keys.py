@@ -62,6 +62,15 @@ def public_key(key_id: str) -> bytes | None:
     return next((public for public in found if id_of(public) == key_id), None)
 
 
+def trusted_keys() -> list[tuple[str, bytes, datetime | None]]:
+    """The keys this process trusts, its own last: id, public bytes, and when each was first listed (None: not yet)."""
+    own = signing_key()
+    rows = PublicKey.objects.filter(key_id__in=settings.ACCEPTED_KEYS | {own.id}).values_list("key_id", "public", "listed_at")
+    listed = {key_id: (bytes(public), at) for key_id, public, at in rows.order_by("-listed_at") if id_of(bytes(public)) == key_id}
+    earlier = sorted(((key, public, at) for key, (public, at) in listed.items() if key != own.id), key=lambda row: row[2])
+    return [*earlier, (own.id, own.public, listed.get(own.id, (b"", None))[1])]
+
+
 def installation_id() -> UUID:
     """The id of this installation; every statement names it."""
     return Installation.objects.values_list("public_id", flat=True).get()

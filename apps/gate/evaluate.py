@@ -177,6 +177,7 @@ def _permits(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Permit
         action=facts.question.action,
         service=facts.service.slug,
         environment=environment.slug,
+        asked=(facts.question.service, facts.question.environment),
         target=target.id,
         identities=leg.identities if leg else facts.question.identities,
         change=leg.ref if leg else "",

@@ -44,6 +44,7 @@ class Permit:
     action: Action
     service: str
     environment: str
+    asked: tuple[str, str]  # service and environment by the names the question used: today's, or older ones that still work
     target: UUID
     identities: tuple[str, ...]
     change: str  # CHG-<number>; empty where no change is needed
@@ -133,6 +134,7 @@ def _statement(permit: Permit) -> dict[str, Any]:
         "action": permit.action.value,
         "service": permit.service,
         "environment": permit.environment,
+        "asked": dict(zip(("service", "environment"), permit.asked, strict=True)),
         "target": str(permit.target),
         "identities": list(permit.identities),
         "change": permit.change,
@@ -162,6 +164,7 @@ def _permit(payload: bytes) -> Permit:
             action=Action(said["action"]),
             service=said["service"],
             environment=said["environment"],
+            asked=(said["asked"]["service"], said["asked"]["environment"]),
             target=UUID(said["target"]),
             identities=tuple(said["identities"]),
             change=said["change"],

@@ -200,6 +200,8 @@ TABLE = {
     "home:audit_export": Access(reads=AUDITORS),
     "home:livez": OPEN,
     "home:readyz": OPEN,
+    "gate_pages:keys": OPEN,
+    "gate_pages:client": OPEN,
     # machines
     "api:changes": TOKEN,
     "api:change": TOKEN,

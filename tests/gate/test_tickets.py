@@ -26,6 +26,7 @@ from tests.factories.schedule import HOUR, CalendarRuleFactory, HoldFactory
 
 HASH = "ab" * 32
 PERMIT = Permit(
+    asked=("payments", "production"),
     id=IDS[0], installation=IDS[1], evaluation=IDS[2], action=Action.DEPLOY, service="checkout", environment="production", target=IDS[3],
     identities=(COMMIT,), change="CHG-7", leg=str(IDS[4]), revision_digest=HASH, settings_digest=HASH, policy_digest=HASH,
     not_before=NOW, expires_at=NOW + timedelta(minutes=60),
@@ -110,6 +111,8 @@ def test_every_character_of_the_envelope_matters():
 def test_every_field_is_in_what_is_signed(field):
     value = getattr(PERMIT, field)
     other = {str: "other", UUID: IDS[20], tuple: ("git:" + "b" * 40,), Action: Action.ROLLBACK}.get(type(value), NOW + timedelta(seconds=9))
+
+    other = ("other", "production") if field == "asked" else other
 
     assert envelope(replace(PERMIT, **{field: other}))["payload"] != envelope()["payload"]
 
