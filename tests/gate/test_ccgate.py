@@ -428,6 +428,27 @@ def test_json_goes_to_stdout_and_words_beside_it():
     assert "DENIED" in result.stderr
 
 
+def test_no_ticket_gets_into_the_log_of_a_job():
+    said, silent = asked_of(answered(yes()), "--json")[0], asked_of(answered(yes()))[0]
+    signature = envelope()["signatures"][0]["sig"]
+
+    assert "permit" in json.loads(said.stdout)
+    assert not any(word in text for word in ("payloadType", signature) for text in (said.stdout, said.stderr, silent.stdout))
+
+
+def test_only_what_was_verified_here_is_called_verified():
+    result, _ = asked_of(answered(no(permit={"change": "CHG-7", "expiresAt": "2099-01-01T00:00:00Z"}, exit_code=0)), "--json")
+
+    assert "Verified ticket" not in result.stderr
+    assert json.loads(result.stdout)["exit_code"] == result.returncode == 1
+
+
+def test_a_link_that_is_no_web_address_is_not_shown():
+    result, _ = asked_of(answered(no(url="javascript:alert(1)")))
+
+    assert "javascript" not in result.stdout
+
+
 def test_the_summary_of_the_run_shows_the_answer(tmp_path):
     summary = tmp_path / "summary.md"
 

@@ -37,6 +37,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATE_TYPE = "urn:changecontrol:ticket:v1"
 EVALUATIONS, KEYS = "/api/v1/gate/evaluations", "/.well-known/change-control/jwks.json"
 JSON_TYPES = ("application/json", "application/problem+json", "application/jwk-set+json")
+TICKETS = ("ticket", "rollback_ticket")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COMMIT, DIGEST, UNITS = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?"), re.compile(r"[0-9a-f]{64}"), {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -331,6 +332,7 @@ def ask(installation: Installation, wanted: Wanted, say: Say, *, wait: float, re
 def _asked(installation: Installation, wanted: Wanted, key: str) -> tuple[int, Json, float]:
     status, answer, retry = installation.send(EVALUATIONS, wanted.body(), key)
     code = _verdict(status, answer, retry)
+    answer.pop("permit", None)  # what is verified is said by this file alone
     if code == ALLOWED:
         permit = open_ticket(answer.get("ticket"), read_keys(_taken(installation.send(KEYS))), wanted, time.time())
         _check_clock(answer)
@@ -443,6 +445,7 @@ class Say:
         version = ", ".join(f"{kind} {value[:12]}" for kind, _, value in (one.partition(":") for one in wanted.identities))
         title = f"{WORDS[code]}: {wanted.service} ({version}) to {wanted.environment}"
         lines, about = lines_of(answer), plain(answer.get("url") or "")
+        about = about if about.startswith(("https://", "http://")) else ""
         permit = answer.get("permit")
         if permit:
             named = f"{permit.get('change')}, " if permit.get("change") else ""
@@ -450,8 +453,9 @@ class Say:
         if answer.get("earliest") and code != ALLOWED:
             lines.append(plain(f"Earliest: {answer['earliest']}"))
         print(plain(title), *(f"  {line}" for line in lines), *([f"  {about}"] if about else []), sep="\n", file=self._out, flush=True)
-        if self.as_json:
-            print(json.dumps({"exit_code": code, **answer}, sort_keys=True))
+        if self.as_json:  # without tickets: strangers read logs
+            shown = {name: value for name, value in answer.items() if name not in TICKETS}
+            print(json.dumps({**shown, "exit_code": code}, sort_keys=True))
         _summarise(title, lines, about)
 
 
@@ -496,7 +500,7 @@ def check(given: argparse.Namespace) -> int:
     try:
         code, answer = ask(installation_by(given), wanted, say, wait=duration(given.wait), retry=duration(given.retry_for))
         if code == ALLOWED and given.ticket_file:
-            tickets = {name: answer.get(name) for name in ("ticket", "rollback_ticket")}
+            tickets = {name: answer.get(name) for name in TICKETS}
             descriptor = os.open(given.ticket_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 json.dump(tickets, file)
