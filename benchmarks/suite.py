@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apps.audit.seal import seal_now
-from benchmarks import audit, gate, pages
+from benchmarks import audit, gate, gate_size, pages
 from benchmarks.figures import Goal, interleave, ratio
 from changecontrol.embedded.cluster import APP, OWNER
 from changecontrol.embedded.postgres import PrivatePostgres
@@ -19,6 +19,8 @@ def rows(server: PrivatePostgres, *, database_name: str, folder: Path, rounds: i
     """One line per figure, as soon as it is measured; pages first, for they clone the database while nobody is connected."""
     if "pages" in parts:
         yield from pages.rows(server, database_name=database_name, rounds=rounds)
+    if "gate_size" in parts:  # only by name: a million changes with ten million answers take minutes to write
+        yield from gate_size.rows(server, database_name=database_name, rounds=rounds)
     if "gate" in parts:
         yield from gate.rows(server, database_name=database_name, rounds=rounds)
     if "audit" in parts:

@@ -6,6 +6,24 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
 
+# What the clock drives: the task, every how many seconds, and after how many a tick that nobody took is dropped: the next
+# one does its work. The worker's own clock decides, and one that runs ahead must not drop them all: thirty seconds are more
+# than machines in order differ.
+CLOCK = {
+    "seal": ("apps.audit.beat.seal_stream", 1.0, 30),
+    "sweep-deployments": ("apps.deployments.beat.sweep_deployments", 1.0, 30),
+    "expire-changes": ("apps.approvals.beat.expire_changes", 60.0, 60),
+    "rejudge-changes": ("apps.approvals.beat.rejudge_changes", 5.0, 30),
+    "chase-agreements": ("apps.approvals.beat.chase_agreements", 300.0, 300),
+    "tell-overdue-reviews": ("apps.approvals.beat.tell_overdue_reviews", 300.0, 300),
+    "sweep-mail": ("apps.notifications.beat.sweep_mail", 5.0, 30),
+    "forget-mail": ("apps.notifications.beat.forget_mail", 3600.0, 3600),
+    "read-versions": ("apps.changes.beat.read_versions", 5.0, 30),
+    "clear-evidence": ("apps.changes.beat.clear_evidence_waiting", 3600.0, 3600),
+    "forget-what-ended": ("apps.accounts.beat.forget_what_ended", 3600.0, 3600),
+    "make-partitions": ("apps.gate.beat.make_partitions", 3600.0, 3600),
+}
+
 app = Celery("changecontrol")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
@@ -21,59 +39,8 @@ app.conf.update(
     timezone="UTC",
     # Nobody may steer workers through the broker: whoever reaches it could stop them all.
     worker_enable_remote_control=False,
-    # A tick that was not taken in time is worth nothing: the next one does its work. The worker's own clock decides,
-    # and one that runs ahead must not drop them all: thirty seconds are more than machines in order differ.
     beat_schedule={
-        "seal": {
-            "task": "apps.audit.beat.seal_stream",
-            "schedule": 1.0,
-            "options": {"expires": 30},
-        },
-        "sweep-deployments": {
-            "task": "apps.deployments.beat.sweep_deployments",
-            "schedule": 1.0,
-            "options": {"expires": 30},
-        },
-        "expire-changes": {
-            "task": "apps.approvals.beat.expire_changes",
-            "schedule": 60.0,
-            "options": {"expires": 60},
-        },
-        "chase-agreements": {
-            "task": "apps.approvals.beat.chase_agreements",
-            "schedule": 300.0,
-            "options": {"expires": 300},
-        },
-        "sweep-mail": {
-            "task": "apps.notifications.beat.sweep_mail",
-            "schedule": 5.0,
-            "options": {"expires": 30},
-        },
-        "forget-mail": {
-            "task": "apps.notifications.beat.forget_mail",
-            "schedule": 3600.0,
-            "options": {"expires": 3600},
-        },
-        "read-versions": {
-            "task": "apps.changes.beat.read_versions",
-            "schedule": 5.0,
-            "options": {"expires": 30},
-        },
-        "clear-evidence": {
-            "task": "apps.changes.beat.clear_evidence_waiting",
-            "schedule": 3600.0,
-            "options": {"expires": 3600},
-        },
-        "forget-what-ended": {
-            "task": "apps.accounts.beat.forget_what_ended",
-            "schedule": 3600.0,
-            "options": {"expires": 3600},
-        },
-        "make-partitions": {
-            "task": "apps.gate.beat.make_partitions",
-            "schedule": 3600.0,
-            "options": {"expires": 3600},
-        },
+        name: {"task": task, "schedule": every, "options": {"expires": expires}} for name, (task, every, expires) in CLOCK.items()
     },
 )
 app.autodiscover_tasks(related_name="tasks")

@@ -22,3 +22,4 @@ urlpatterns = [
     *(path(prefix, include(f"apps.{app}.urls")) for prefix, app in PAGES.items() if find_spec(f"apps.{app}.urls")),
     *(path("api/v1/", include(f"apps.{app}.api_urls")) for app in APIS if find_spec(f"apps.{app}.api_urls")),
 ]
+handler404 = "apps.core.problems.no_such_address"

@@ -24,6 +24,7 @@ class Given:
     groups: frozenset[str]
     revision: int
     withdrawn: bool = False
+    is_from_before: bool = False  # its person was away since
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Model:
     state: str = "DRAFT"
     revision: int = 1
     versions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
-    last_editor: str = ""
+    last_editors: dict[str, str] = field(default_factory=dict)  # by part
     given: list[Given] = field(default_factory=list)
     inactive: set[str] = field(default_factory=set)
     rules: list[Rule] = field(
@@ -44,19 +45,22 @@ class Model:
     )
 
     def __post_init__(self) -> None:
-        self.last_editor = self.requester
+        self.last_editors = dict.fromkeys(PARTS, self.requester)
 
     # What holds
 
     def stands(self, one: Given) -> bool:
         return not one.withdrawn and all(self.versions[part] == seen for part, seen in one.covers.items())
 
-    def may_agree(self, person: str) -> bool:
-        return person not in {self.requester, self.last_editor} and person not in self.inactive
+    def may_agree(self, person: str, rule: Rule) -> bool:
+        return person not in self.kept_out(rule) and person not in self.inactive
+
+    def kept_out(self, rule: Rule) -> set[str]:
+        return {self.requester, *(self.last_editors[part] for part in rule.parts)}
 
     def counts(self, one: Given, rule: Rule) -> bool:
-        able = self.may_agree(one.person) and rule.group in self.groups[one.person] and rule.group in one.groups
-        return able and self.stands(one) and rule.parts <= set(one.covers)
+        able = self.may_agree(one.person, rule) and rule.group in self.groups[one.person] and rule.group in one.groups
+        return not one.is_from_before and able and self.stands(one) and rule.parts <= set(one.covers)
 
     def filled(self) -> list[tuple[Rule, bool]]:
         """Every seat with whether it is filled, in the seating that fills the first seats first."""
@@ -71,11 +75,10 @@ class Model:
         return all(is_filled for _, is_filled in self.filled())
 
     def open_rules(self, person: str) -> list[Rule]:
-        if not self.may_agree(person):
-            return []
         missing = {rule.stage for rule, is_filled in self.filled() if not is_filled}
         first_missing = min(missing, default=99)
-        return [rule for rule in self.rules if rule.group in self.groups[person] and rule.stage <= first_missing]
+        mine = [rule for rule in self.rules if rule.group in self.groups[person] and self.may_agree(person, rule)]
+        return [rule for rule in mine if rule.stage <= first_missing]
 
     def settle(self) -> None:
         if self.state == "IN_REVIEW" and self.met():
@@ -97,7 +100,7 @@ class Model:
         if self.state not in {"DRAFT", "IN_REVIEW", "APPROVED"} or person not in editors or person in self.inactive:
             return False
         if self.versions[part] != version:
-            self.versions[part], self.last_editor = version, person
+            self.versions[part], self.last_editors[part] = version, person
             self.revision += 1
             self.settle()
         return True
@@ -115,6 +118,11 @@ class Model:
         self.given.append(Given(person, covers, frozenset(rule.group for rule in rules), self.revision))
         self.settle()
         return True
+
+    def leave_or_come_back(self, person: str) -> None:
+        self.inactive ^= {person}
+        for one in self.given:
+            one.is_from_before |= one.person == person
 
     def reject(self, person: str) -> bool:
         asked = person != self.requester and person not in self.inactive and self.groups[person]

@@ -1,6 +1,6 @@
 """The only way a view, an API or an app above gets a person or a team, and who may do what by role."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -40,14 +40,16 @@ def people() -> QuerySet[Person]:
     return Person.objects.filter(merged_into__isnull=True).order_by("name", "pk")
 
 
-def people_like(text: str, *, limit: int) -> list[Person]:
-    """Up to `limit` people whose name or address holds the text, with their standing teams and roles loaded."""
+def people_like(text: str, *, limit: int, among: Collection[int] | None = None) -> list[Person]:
+    """Up to `limit` people whose name or address holds the text, of these rows where some are named, with their teams and roles."""
     standing = Membership.objects.filter(ended_at__isnull=True).select_related("team")
     granted = RoleGrant.objects.filter(revoked_at__isnull=True).select_related("team").order_by("role")
     found = people().prefetch_related(
         Prefetch("memberships", queryset=standing, to_attr="standing"), Prefetch("role_grants", queryset=granted, to_attr="granted")
     )
     said = text.replace("\x00", "").strip()
+    if among is not None:
+        found = found.filter(pk__in=among)
     return [*(found.filter(Q(name__icontains=said) | Q(email__icontains=said)) if said else found)[:limit]]
 
 

@@ -2,9 +2,11 @@
 
 Enrolling and removing are verbs; signing in is allauth's. Passkeys are rows of ours, codes lie in allauth's `Authenticator`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
@@ -24,6 +26,7 @@ from apps.audit.vocabulary import Event
 from apps.core.actors import Actor
 from apps.core.locks import database_now
 from apps.core.refusals import BadContent, Refused, not_allowed, not_now
+from apps.core.together import read_together
 
 __all__ = [
     "Means",
@@ -32,7 +35,9 @@ __all__ = [
     "RelyingParty",
     "find_passkey",
     "has_authenticator_app",
+    "means_in",
     "means_of",
+    "means_rows",
     "passkeys_of",
     "prove_by_code",
     "prove_by_password",
@@ -101,7 +106,12 @@ def find_passkey(credential_id: bytes) -> PasskeyFacts | None:
 
 def has_authenticator_app(person: Person) -> bool:
     """Whether one-time codes are enrolled."""
-    return bool(Authenticator.objects.filter(user=person, type=TOTP).exists())
+    return bool(_apps(person).exists())
+
+
+def _apps(person: Person) -> QuerySet[Any, Any]:
+    found: QuerySet[Any, Any] = Authenticator.objects.filter(user=person, type=TOTP)
+    return found.values_list("type", flat=True)
 
 
 def stale_passkeys() -> dict[str, int]:
@@ -112,10 +122,21 @@ def stale_passkeys() -> dict[str, int]:
 
 def means_of(person: Person) -> Means:
     """All that a person can prove themselves with."""
+    rows = means_rows(person)
+    read_together(*rows)
+    return means_in(person, *rows)
+
+
+def means_rows(person: Person) -> tuple[QuerySet[Any, Any], QuerySet[Any, Any]]:
+    """The same as rows that nobody has read yet, for a page that reads them together with others."""
+    return _standing(person).values_list("rp_id", flat=True), _apps(person)
+
+
+def means_in(person: Person, places: Collection[str], apps: Collection[str]) -> Means:
+    """What such rows say."""
     mine = relying_party().id
-    places = list(_standing(person).values_list("rp_id", flat=True))
     stale = sum(place != mine for place in places)
-    return Means(len(places) - stale, stale, has_authenticator_app(person), person.has_usable_password())
+    return Means(len(places) - stale, stale, bool(apps), person.has_usable_password())
 
 
 def use_passkey(credential_id: bytes, *, sign_count: int, user_verified: bool, by: Actor, at: datetime) -> PasskeyFacts:

@@ -27,6 +27,12 @@ def has_administrator() -> bool:
     return standing_grants().filter(role=Role.ADMINISTRATOR).exists()
 
 
+def are_two_administrators() -> bool:
+    """Whether two people or more configure the installation: what weakens it takes two from then on."""
+    holders = standing_grants().filter(role=Role.ADMINISTRATOR).values("person").distinct()
+    return len(holders[:2]) > 1
+
+
 def is_last_administrator(person: Person) -> bool:
     """Whether nobody else could configure the installation."""
     holders = set(standing_grants().filter(role=Role.ADMINISTRATOR).values_list("person_id", flat=True))

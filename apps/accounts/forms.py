@@ -111,6 +111,12 @@ class AppCode(forms.Form):
     )
 
 
+class PasskeyName(forms.Form):
+    """What a passkey is called."""
+
+    name = forms.CharField(max_length=60, label="Name")
+
+
 class Hours(forms.Form):
     """Weekdays and hours, in the person's own zone."""
 
@@ -118,7 +124,11 @@ class Hours(forms.Form):
         choices=[(at, name) for at, name in enumerate(WEEKDAYS)], coerce=int, widget=forms.CheckboxSelectMultiple, label="Working days"
     )
     begins = forms.TimeField(label="From", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
-    ends = forms.TimeField(label="To", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    ends = forms.TimeField(
+        label="To",
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text="Before they begin: on the next day. A working day is the one on which they begin.",
+    )
 
 
 class Join(forms.Form):

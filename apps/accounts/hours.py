@@ -12,7 +12,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Weekdays (0 is Monday) and the hours of each, in a zone."""
+    """Weekdays (0 is Monday) and the hours that begin on each, in a zone; those that end before they begin end on the next day."""
 
     days: frozenset[int] = frozenset(range(5))
     begins: time = time(9)
@@ -21,7 +21,12 @@ class Hours:
 
     def __str__(self) -> str:
         names = ", ".join(WEEKDAYS[day][:3] for day in sorted(self.days))
-        return f"{names}, {self.begins:%H:%M} to {self.ends:%H:%M}"
+        return f"{names}, {self.begins:%H:%M} to {self.ends:%H:%M}{' the next day' if self.pass_midnight else ''}"
+
+    @property
+    def pass_midnight(self) -> bool:
+        """Whether they end on the day after they begin."""
+        return self.ends < self.begins
 
 
 def read_hours(days: Collection[int], begins: time, ends: time) -> tuple[list[int], time, time]:
@@ -30,15 +35,18 @@ def read_hours(days: Collection[int], begins: time, ends: time) -> tuple[list[in
     if not wanted or not set(wanted) <= set(range(7)):
         raise BadContent({"days": ["Choose one weekday at least."]})
     first, last = begins.replace(second=0, microsecond=0, tzinfo=None), ends.replace(second=0, microsecond=0, tzinfo=None)
-    if last <= first:
-        raise BadContent({"ends": [f"This is not after {first:%H:%M}. Hours end on the day they begin."]})
+    if last == first:
+        raise BadContent({"ends": [f"They begin at {first:%H:%M} too. Choose another end; an earlier one is on the next day."]})
     return wanted, first, last
 
 
 def is_working(hours: Hours, at: datetime) -> bool:
     """Whether the person is there at this moment."""
     local = at.astimezone(ZoneInfo(hours.zone))
-    return local.weekday() in hours.days and hours.begins <= local.time() < hours.ends
+    clock, today, yesterday = local.time(), local.weekday() in hours.days, (local.weekday() - 1) % 7 in hours.days
+    if hours.pass_midnight:
+        return (today and clock >= hours.begins) or (yesterday and clock < hours.ends)
+    return today and hours.begins <= clock < hours.ends
 
 
 def next_working(hours: Hours, after: datetime) -> datetime:
@@ -64,7 +72,8 @@ def _stretches(hours: Hours, start: datetime) -> Iterator[tuple[datetime, dateti
     day = start.astimezone(ZoneInfo(hours.zone)).date() - timedelta(days=1)
     while True:
         if day.weekday() in hours.days:
-            yield _moment(day, hours.begins, hours.zone, start), _moment(day, hours.ends, hours.zone, start)
+            last = day + timedelta(days=hours.pass_midnight)
+            yield _moment(day, hours.begins, hours.zone, start), _moment(last, hours.ends, hours.zone, start)
         day += timedelta(days=1)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from apps.accounts.roles import WIDE_ONLY, Role
@@ -9,6 +10,15 @@ from apps.core.refusals import Refusal, not_allowed, not_now
 
 LONGEST_TOKEN_DAYS = 365
 ASK_ADMINISTRATOR = "Ask an administrator; the people page names them."
+
+
+class Act(StrEnum):
+    """What is done about administrators, by two as soon as there are two."""
+
+    GRANT = "GRANT"
+    REVOKE = "REVOKE"
+    DEACTIVATE = "DEACTIVATE"
+    REACTIVATE = "REACTIVATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,20 @@ class TeamFacts:
     name: str
     is_retired: bool = False
     members: tuple[str, ...] = ()  # those who stand, by name
+
+
+def takes_two(act: Act, *, are_two: bool, is_administrator: bool, is_oneself: bool) -> bool:
+    """Whether one administrator alone is not enough: to make another one, or to end one who does not go by themselves."""
+    if not are_two or (is_oneself and act in {Act.REVOKE, Act.DEACTIVATE}):
+        return False
+    return act is Act.GRANT or is_administrator
+
+
+def why_not_merge_administrator(gone_one: Subject, *, are_two: bool, is_administrator: bool) -> Refusal | None:
+    """An administrator does not vanish into another account while there are two."""
+    if not are_two or not is_administrator:
+        return None
+    return not_now("is_administrator", f"{gone_one.name} is an administrator.", "Revoke that role first; it takes another administrator.")
 
 
 def why_not_administer(asker: Asker) -> Refusal | None:

@@ -38,7 +38,10 @@ def offered(page: URLPattern, *, below: str = "") -> URLPattern:
     view = transaction.atomic(page.callback)
     view = login_not_required(view) if page.name in OPEN else view
     return URLPattern(
-        RoutePattern(below + str(page.pattern), is_endpoint=True) if below else page.pattern, view, page.default_args, page.name
+        RoutePattern(below + str(page.pattern), name=page.name, is_endpoint=True) if below else page.pattern,
+        view,
+        page.default_args,
+        page.name,
     )
 
 

@@ -22,7 +22,6 @@ from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.core.actors import Actor
 from apps.core.locks import take_calendar_guard
-from apps.core.references import Reference
 from apps.core.refusals import BadContent, Refused, not_allowed, not_now
 from apps.core.texts import read_line, read_slug, read_zone
 
@@ -133,15 +132,7 @@ def end_memberships(person: Person, team: Team, *, by: Actor, at: datetime) -> N
 def give_role(person: Person, role: Role, *, by: Actor, at: datetime, team: Team | None = None) -> RoleGrant:
     """Give a role, for everything or for one team's services; who gave it is kept."""
     grant = RoleGrant.objects.create(person=person, role=role, team=team, granted_at=at, granted_by=actor_text(by))
-    record(
-        Event.ROLE_GRANTED,
-        subject=person,
-        refs=_about(team),
-        by=by,
-        at=at,
-        data=_role_data(role, team, person, by),
-        details=_named(person, team),
-    )
+    _record_role(Event.ROLE_GRANTED, role, person=person, team=team, by=by, at=at)
     return grant
 
 
@@ -149,15 +140,7 @@ def take_role(person: Person, role: Role, *, by: Actor, at: datetime, team: Team
     """Take a role away."""
     standing = RoleGrant.objects.filter(person=person, role=role, team=team, revoked_at__isnull=True)
     standing.update(revoked_at=at, revoked_by=actor_text(by))
-    record(
-        Event.ROLE_REVOKED,
-        subject=person,
-        refs=_about(team),
-        by=by,
-        at=at,
-        data=_role_data(role, team, person, by),
-        details=_named(person, team),
-    )
+    _record_role(Event.ROLE_REVOKED, role, person=person, team=team, by=by, at=at)
 
 
 def end_access(person: Person, *, by: Actor, at: datetime) -> None:
@@ -234,16 +217,16 @@ def use_set_up_code(code: str, *, at: datetime) -> None:
     SetUpCode.objects.filter(pk=open_code.pk).update(used_at=at)
 
 
-def _about(team: Team | None) -> list[Reference]:
-    return [team.reference] if team else []
-
-
-def _role_data(role: Role, team: Team | None, person: Person, by: Actor) -> dict[str, object]:
-    return {"role": role, "team": team.public_id if team else None, "granted_to_self": by.person_id == person.public_id}
-
-
-def _named(person: Person, team: Team | None) -> dict[str, str]:
-    return {"name": person.name, "team": team.name if team else ""}
+def _record_role(event: Event, role: Role, *, person: Person, team: Team | None, by: Actor, at: datetime) -> None:
+    record(
+        event,
+        subject=person,
+        refs=[team.reference] if team else [],
+        by=by,
+        at=at,
+        data={"role": role, "team": team.public_id if team else None, "granted_to_self": by.person_id == person.public_id},
+        details={"name": person.name, "team": team.name if team else ""},
+    )
 
 
 def _hash(code: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.accounts.views import factors, people, profile, teams
+from apps.accounts.views import factors, people, profile, single_sign_on, teams
 
 app_name = "accounts"
 urlpatterns = [
@@ -14,9 +14,11 @@ urlpatterns = [
     path("me/hours/", profile.hours, name="hours"),
     path("me/factors/", factors.factors, name="factors"),
     path("me/passkeys/new/", factors.new_passkey, name="new_passkey"),
+    path("me/passkeys/<uuid:public_id>/name/", factors.passkey_name, name="passkey_name"),
     path("me/passkeys/<uuid:public_id>/removal/", factors.passkey_removal, name="passkey_removal"),
     path("me/app/", factors.app, name="app"),
     path("me/app/removal/", factors.app_removal, name="app_removal"),
+    path("me/single-sign-on/", single_sign_on.link, name="single_sign_on_link"),
     path("me/recovery-codes/", factors.recovery_codes, name="recovery_codes"),
     path("me/sessions/<uuid:public_id>/end/", factors.session_end, name="session_end"),
     path("me/sessions/others/end/", factors.other_sessions_end, name="other_sessions_end"),

@@ -11,9 +11,12 @@ from django.http import Http404
 from apps.accounts.access import has_role
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.models import Absence, Delegation, Policy, PolicyProposal, SignOff
+from apps.approvals.facts import read_exceptions
+from apps.approvals.models import Absence, Delegation, LegException, Policy, PolicyProposal, SignOff
 from apps.catalog.access import services_hidden_from
 from apps.changes.access import changes_for
+
+LARGEST_KEY = 2**63
 
 M = TypeVar("M", bound=Model)
 
@@ -27,6 +30,19 @@ def get_sign_off(person: Person, public_id: UUID | str) -> SignOff:
     if not changes_for(person).filter(pk=sign_off.change_id).exists():
         raise Http404
     return sign_off
+
+
+def exceptions_for(person: Person) -> QuerySet[LegException]:
+    """Every exception of a change that the person may see, the newest first."""
+    return read_exceptions().filter(leg__change__in=changes_for(person)).order_by("-pk")
+
+
+def get_exception(person: Person, number: int) -> LegException:
+    """An exception by its number; 404 for one that is not there for this person."""
+    found = exceptions_for(person).filter(pk=number).first() if number < LARGEST_KEY else None
+    if found is None:
+        raise Http404
+    return found
 
 
 def get_policy(person: Person, public_id: UUID | str) -> Policy:

@@ -1,4 +1,4 @@
-"""Registers the app and what it adds to an export of the stream."""
+"""Registers the app, what it adds to an export of the stream and what it reads of it."""
 
 from django.apps import AppConfig
 
@@ -9,8 +9,10 @@ class Approvals(AppConfig):
     name = "apps.approvals"
 
     def ready(self) -> None:
-        """Let every export of the stream carry the statements that its entries tell of."""
+        """Let every export of the stream carry the statements that its entries tell of, and let the stream tell us what happened."""
         from apps.approvals.export import sign_off_lines  # noqa: PLC0415 - models are not loaded before this
-        from apps.audit.export import register  # noqa: PLC0415
+        from apps.approvals.following import follow_stream  # noqa: PLC0415
+        from apps.audit import export, followers  # noqa: PLC0415
 
-        register("sign_off", sign_off_lines)
+        export.register("sign_off", sign_off_lines)
+        followers.register("approvals", follow_stream)

@@ -1,12 +1,15 @@
-"""What the clock drives: a change whose period is over ends, and whoever keeps one waiting is told."""
+"""What the clock drives: a change whose period is over ends, one in doubt is counted again, whoever keeps one waiting is told."""
 
 import logging
 
 from celery import shared_task
 from django.utils import timezone
 
-from apps.approvals.actions import chase_agreement, expire_change
+from apps.approvals.actions import chase_agreement, expire_change, rejudge_change, tell_overdue
+from apps.approvals.facts import overdue_exceptions
 from apps.approvals.facts.waiting import changes_to_look_at
+from apps.approvals.models import Doubt
+from apps.approvals.steps import JUDGE
 from apps.changes.models import Change
 from apps.changes.states import OPEN
 from apps.core.actors import system
@@ -43,3 +46,27 @@ def chase_agreements(**_: object) -> int:
         except Refused as error:
             logger.info("CHG-%s is not chased yet: %s", change_id, error)
     return told
+
+
+@shared_task
+def rejudge_changes(**_: object) -> int:
+    """Count again every agreement that is in doubt and return how many changes moved; what is busy is due at the next tick.
+
+    One that cannot be counted is told to whoever reads the log, and keeps nobody else waiting."""
+    moved = 0
+    doubted = Doubt.objects.order_by("change").values_list("change", flat=True).distinct()
+    for change_id in [*doubted[:AT_ONCE]]:
+        try:
+            moved += rejudge_change(change_id=change_id, by=JUDGE)
+        except Refused as error:
+            logger.info("CHG-%s is not counted again yet: %s", change_id, error)
+        except Exception:
+            logger.exception("CHG-%s cannot be counted again. It is tried again at the next tick.", change_id)
+    return moved
+
+
+@shared_task
+def tell_overdue_reviews(**_: object) -> int:
+    """Tell once of each review of an exception that is overdue, and return how many were."""
+    due = overdue_exceptions(now=timezone.now()).filter(overdue_told_at__isnull=True)
+    return sum(tell_overdue(exception_id=pk, by=CLOCK) for pk in [*due.values_list("pk", flat=True)[:AT_ONCE]])

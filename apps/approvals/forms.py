@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from apps.accounts.access import present_people, teams
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.policy_body import LARGEST_RULES, LARGEST_STAGE, LONGEST_LABEL, LONGEST_WAIT, MAKERS, PARTS, WAITS
+from apps.approvals.policy_body import IMPLEMENTER, LARGEST_RULES, LARGEST_STAGE, LONGEST_LABEL, LONGEST_WAIT, MAKERS, PARTS, WAITS
 from apps.catalog.access import environments_in_order, services_for
 from apps.catalog.models import Environment, Service
 from apps.changes.states import Kind
@@ -23,7 +23,7 @@ OWNERS = [("OWNER:ANY", "Business or technical owners"), ("OWNER:BUSINESS", "Bus
 NEEDED = [(str(number), str(number)) for number in range(1, MOST_NEEDED + 1)] + [("0", "Every one of them")]
 MEANINGS = [("APPROVAL", "Approval"), ("REVIEW", "Review"), ("AUTHORISATION", "Authorisation")]
 PROMOTIONS = [("ONE", "From one environment of the rank below"), ("ALL", "From every environment of the rank below")]
-KEPT_OUT = ("last_editor", *MAKERS)
+KEPT_OUT = ("last_editor", *MAKERS, IMPLEMENTER)
 SWITCHES = ("solo", "require_passkey", "require_digest", "forbid_approver_start")
 Errors = Mapping[str, list[str]]
 
@@ -54,6 +54,7 @@ class PolicySheet(forms.Form):
         required=False, label="Whoever wrote a commit of it cannot sign it; where not all are known, one more person signs"
     )
     committer = forms.BooleanField(required=False, label="Whoever committed it cannot sign it")
+    implementer = forms.BooleanField(required=False, label="Whoever has it deployed cannot sign it, and whoever signed does not start it")
     solo = forms.BooleanField(required=False, label="Somebody may sign their own change alone, with a reason; it is marked everywhere")
     require_passkey = forms.BooleanField(required=False, label="Only signatures by passkey count")
     require_digest = forms.BooleanField(required=False, label="The version must name an artifact digest")

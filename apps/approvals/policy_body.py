@@ -21,6 +21,7 @@ PARTS = ("scope", "plan", "rollback", "period", "story")
 SIGNED = ("scope", "plan", "rollback", "period")
 HANDS = ("requester", "last_editor")  # kept out unless a policy says otherwise
 MAKERS = ("author", "committer")  # kept out where a policy says so
+IMPLEMENTER = "implementer"  # whoever has it deployed; kept out where a policy says so
 PROMOTIONS = ("ONE", "ALL")
 LARGEST_RULES, LARGEST_NEEDED, LARGEST_STAGE, LARGEST_PERSONS = 20, 20, 9, 100
 LONGEST_LABEL, LONGEST_WAIT = 80, 24 * 90
@@ -48,7 +49,7 @@ def policy_bytes(document: object) -> bytes:
         errors[name] = ["A policy has no such field."]
     if document.get("schema", SCHEMA) != SCHEMA:
         errors["schema"] = [f"Only schema {SCHEMA} is known."]
-    exclude = _chosen(document.get("exclude", list(HANDS)), (*HANDS, *MAKERS), "exclude", errors)
+    exclude = _chosen(document.get("exclude", list(HANDS)), (*HANDS, *MAKERS, IMPLEMENTER), "exclude", errors)
     body = {
         "schema": SCHEMA,
         "rules": _rules(document.get("rules"), errors),

@@ -2,10 +2,11 @@
 
 A row put in by hand proves nothing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Protocol
 from uuid import UUID
 
 from apps.approvals.models import SignOff
@@ -21,6 +22,18 @@ from apps.core.signing import ALG, key_id, verifies
 REMEMBERED = 4096  # statements; each is about 2 kB, and none of them ever changes
 
 _keys: dict[str, bytes] = {}  # by key id, which is a hash of the key itself: an entry cannot become wrong
+
+
+class Said(Protocol):
+    """What every statement says: how its person proved themselves, and when it was made."""
+
+    @property
+    def by(self) -> Mapping[str, str]:
+        """Who speaks, and with what they proved it."""
+
+    @property
+    def at(self) -> datetime:
+        """When it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +115,7 @@ def statement_holds(claim: Claim) -> bool:
 
 def proved_statement(claim: Claim) -> Statement | None:
     """Return the statement behind a row, or None where signature, hash or any column does not agree with it."""
-    public = _public_key(claim.key_id)
+    public = trusted_key(claim.key_id)
     if public is None or claim.alg != ALG or claim.statement_hash != digest(claim.statement):
         return None
     statement = _proved(claim.statement, claim.signature, public)
@@ -134,18 +147,35 @@ def proved_statement(claim: Claim) -> Statement | None:
     return statement if is_theirs and why_not_by_passkey(statement, claim=claim) is None else None
 
 
-def is_timely(statement: Statement, *, given_at: datetime) -> bool:
+def is_timely(statement: Said, *, given_at: datetime) -> bool:
     """Whether a statement was signed when it says: at that second, or as long after it as one is good that was read first."""
     if statement.by.get("credential") == SESSION:
         return utc_seconds(statement.at) == utc_seconds(given_at)
     return timedelta(0) <= given_at - statement.at <= GOOD_FOR
 
 
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A passkey's answer beside a statement: whose it should be, when it was given, and over what."""
+
+    person_id: UUID
+    given_at: datetime
+    challenge: bytes
+    assertion: Assertion | None
+    passkey: Enrolment | None
+
+
 def why_not_by_passkey(statement: Statement, *, claim: Claim) -> str | None:
+    """Return the code of what is wrong with the assertion beside a sign-off's statement, or None."""
+    shown = Presented(claim.person_id, claim.given_at, challenge_of(claim.statement), claim.assertion, claim.passkey)
+    return why_not_presented(statement, shown)
+
+
+def why_not_presented(statement: Said, shown: Presented) -> str | None:
     """Return the code of what is wrong with the assertion beside a statement, or None.
 
     A statement says in itself with what its person proved themselves: an assertion can neither be taken away nor added."""
-    assertion, passkey = claim.assertion, claim.passkey
+    assertion, passkey = shown.assertion, shown.passkey
     if statement.by.get("credential") != PASSKEY:
         return None if assertion is None else "not_asked"
     if assertion is None:
@@ -153,14 +183,14 @@ def why_not_by_passkey(statement: Statement, *, claim: Claim) -> str | None:
     if passkey is None:
         return "unknown"
     doubts = (
-        ("not_theirs", passkey.person_id != claim.person_id),
+        ("not_theirs", passkey.person_id != shown.person_id),
         ("elsewhere", passkey.rp_id != assertion.rp_id),
-        ("added_later", passkey.added_at > claim.given_at),
+        ("added_later", passkey.added_at > shown.given_at),
         ("removed_before", passkey.removed_at is not None and passkey.removed_at < statement.at),
     )
     if code := next((code for code, holds in doubts if holds), None):
         return code
-    return _asserted(assertion, passkey.public_key, challenge_of(claim.statement))
+    return _asserted(assertion, passkey.public_key, shown.challenge)
 
 
 def is_by_passkey(proved: Statement | None) -> bool:
@@ -180,6 +210,7 @@ def forget() -> None:
     """Verify everything again from now on. At the start of a deployment nothing is taken from memory."""
     _proved.cache_clear()
     _asserted.cache_clear()
+    verified.cache_clear()
     _keys.clear()
 
 
@@ -190,12 +221,18 @@ def _proved(statement: bytes, signature: bytes, public: bytes) -> Statement | No
 
 
 @lru_cache(maxsize=REMEMBERED)
+def verified(message: bytes, signature: bytes, public: bytes) -> bool:
+    """Whether the owner of the key signed this message; verified once, likewise."""
+    return verifies(public, message, signature)
+
+
+@lru_cache(maxsize=REMEMBERED)
 def _asserted(assertion: Assertion, public: bytes, challenge: bytes) -> str | None:
     """Verified once, likewise."""
     return why_not_asserted(assertion, public_key=public, challenge=challenge)
 
 
-def _public_key(of: str) -> bytes | None:
+def trusted_key(of: str) -> bytes | None:
     """A trusted key; one whose id is not its own hash was put in by hand."""
     if of not in _keys:
         public = public_key(of)

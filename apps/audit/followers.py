@@ -7,7 +7,7 @@ from django.db import DataError, Error, IntegrityError, transaction
 
 from apps.audit.entries import StreamEntry
 from apps.audit.record import record
-from apps.audit.stream import follow, stand_at_failure
+from apps.audit.stream import follow, ready_cursor, stand_at_failure
 from apps.audit.vocabulary import Event
 from apps.core.actors import system
 from apps.core.locks import database_now
@@ -41,6 +41,7 @@ def read_on(name: str, react: React, *, limit: int) -> int:
     """React to every sealed entry behind the cursor of this name, which moves in the same transaction. Returns how many were read.
 
     An entry that cannot be reacted to keeps the later ones waiting for a few sealings; then it is passed, and the stream says so."""
+    ready_cursor(name)
     read = 0
     while True:
         with transaction.atomic(durable=True):

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from apps.audit.models import Installation, PublicKey
 from apps.audit.record import record
@@ -73,4 +74,9 @@ def trusted_keys() -> list[tuple[str, bytes, datetime | None]]:
 
 def installation_id() -> UUID:
     """The id of this installation; every statement names it."""
-    return Installation.objects.values_list("public_id", flat=True).get()
+    return installation_ids().get()
+
+
+def installation_ids() -> QuerySet[Installation, UUID]:
+    """The one row that holds it, for a page that reads it together with others."""
+    return Installation.objects.values_list("public_id", flat=True)

@@ -36,6 +36,7 @@ LINES: Final[Mapping[str, Line]] = {
     Event.PERSON_FACTORS_RESET: Line("shield-lock", "stop", "{by} *removed every passkey and code* of {subject}."),
     Event.PASSKEY_ADDED: Line("fingerprint", "go", "{subject} *enrolled a passkey*[, {passkey}].", "[For {rp_id}.]"),
     Event.PASSKEY_REMOVED: Line("fingerprint", "wait", "A passkey of {subject}[, {passkey},] was *removed*.", "[By {other}.]"),
+    Event.PASSKEY_RENAMED: Line("fingerprint", "ink", "{by} *renamed* a passkey[: {old_name} is {name} now]."),
     Event.PASSKEY_REFUSED: Line("fingerprint", "stop", "A passkey of {subject}[, {passkey},] was *refused*: {code}."),
     Event.AUTHENTICATOR_APP_ADDED: Line("lock", "go", "{subject} *enrolled an authenticator app*."),
     Event.AUTHENTICATOR_APP_REMOVED: Line("lock-open", "wait", "The authenticator app of {subject} was *removed*.", "[By {other}.]"),
@@ -55,6 +56,10 @@ LINES: Final[Mapping[str, Line]] = {
     Event.ROLE_GRANTED: Line("shield-check", "ink", "{by} *granted* {person} the role {role}[ for {team}]."),
     Event.ROLE_REVOKED: Line("shield-lock", "wait", "{by} *revoked* the role {role} of {person}[ for {team}]."),
     Event.INSTALLATION_SET_UP: Line("home", "go", "{by} *set up* this installation."),
+    Event.ADMINISTRATOR_ASKED: Line(
+        "shield-check", "wait", "{by} *asked* to {what}.", "Another administrator who does the same makes it happen."
+    ),
+    Event.ADMINISTRATOR_AGREED: Line("shield-check", "wait", "{by} *agreed* to {what}.", "[Asked for by {proposer}.]"),
     Event.ADMINISTRATOR_CREATED: Line("shield-check", "wait", "{subject} *became administrator* by a command on the host."),
     Event.PERSONAL_TOKEN_ISSUED: Line("key", "ink", "{by} *issued* a personal token[, {name}]."),
     Event.PERSONAL_TOKEN_REVOKED: Line("key", "wait", "{by} *revoked* a personal token[, {name}]."),
@@ -67,7 +72,12 @@ LINES: Final[Mapping[str, Line]] = {
         "door-exit", "wait", "{person} *no longer answers for* {service}[ as {kind} owner].", "[Entered by {other}.]"
     ),
     Event.ENVIRONMENT_CREATED: Line("stack-2", "go", "{by} *entered* the environment {environment}."),
-    Event.ENVIRONMENT_CHANGED: Line("pencil", "ink", "{by} *changed* the environment {environment}."),
+    Event.ENVIRONMENT_CHANGED: Line(
+        "pencil",
+        "ink",
+        "{by} *changed* the environment {environment}.",
+        "[A change there was {change_required_before}, it is {change_required_now} from now on.][ Proposed by {proposer}.][ {single_handed}]",
+    ),
     Event.ENVIRONMENT_RETIRED: Line("stack-2", "stop", "{by} *retired* the environment {environment}."),
     Event.TARGET_CREATED: Line("target", "go", "{by} *entered* {service} in {environment}."),
     Event.TARGET_SETTINGS_CHANGED: Line(
@@ -93,13 +103,25 @@ LINES: Final[Mapping[str, Line]] = {
     Event.CHANGE_CLOSED: Line("circle-check-f", "mute", "{by} *closed* {change}[: {outcome}]."),
     Event.CHANGE_REJECTED: Line("circle-x", "stop", "{change} is *rejected*.", "By {by}."),
     Event.CHANGE_WITHDRAWN: Line("circle-minus", "mute", "{by} *withdrew* {change}."),
-    Event.CHANGE_EXPIRED: Line("hourglass-off", "mute", "{change} *expired*: its period ended first."),
+    Event.CHANGE_EXPIRED: Line("hourglass-off", "mute", "{change} *expired*."),
     Event.CHANGE_COMMENTED: Line("message", "mute", "{by} *commented* on {change}."),
     Event.EVIDENCE_ATTACHED: Line("paperclip", "ink", "{by} *showed* {name} for {change}[, {place}].", "[{size} bytes, kind {kind}.]"),
     Event.DEPENDENCY_ADDED: Line("link", "ink", "{by} put {subject} *after* {needs}."),
     Event.DEPENDENCY_ENDED: Line("link", "mute", "{by} no longer puts {subject} *after* {needs}."),
-    Event.CHANGE_MODEL_WRITTEN: Line("template", "ink", "{by} *wrote* the change model {name}[, version {number}]."),
+    Event.CHANGE_MODEL_WRITTEN: Line(
+        "template", "ink", "{by} *wrote* the change model {name}[, version {number}].", "[Proposed by {proposer}.][{single_handed}]"
+    ),
     Event.CHANGE_MODEL_RETIRED: Line("template", "stop", "{by} *retired* the change model {name}."),
+    Event.CHANGE_MODEL_PROPOSED: Line(
+        "template", "wait", "{by} *proposed* that the change model {name} approves changes beforehand.", "A second person agrees to it."
+    ),
+    Event.CHANGE_MODEL_PROPOSAL_DECIDED: Line(
+        "template", "ink", "{by} *decided* on the proposed change model[ {name}][: {outcome}].", "[By {proposer}.]"
+    ),
+    Event.CHANGE_MODEL_REFUSED: Line("ban", "stop", "{by} could *not change* a change model.", "[Refused: {code}.]"),
+    Event.CHANGE_PRE_APPROVED: Line(
+        "template", "go", "{change} is *approved beforehand* by the model {name}[, version {number}].", "[{places}: nobody has to sign.]"
+    ),
     Event.CHANGE_WATCHED: Line("eye-check", "mute", "{by} *watches* {change}."),
     Event.CHANGE_UNWATCHED: Line("eye-off", "mute", "{by} *watches* {change} *no more*."),
     Event.SEARCH_SAVED: Line("filter", "mute", "{by} *saved a search*[: {name}]."),
@@ -140,10 +162,12 @@ LINES: Final[Mapping[str, Line]] = {
         "scale", "wait", "{by} *proposed* a change of the policy[ {name}][, for {environment}].", "Another administrator confirms it."
     ),
     Event.POLICY_PROPOSAL_DECIDED: Line("scale", "ink", "{by} *decided* on the proposed policy[ {name}][: {outcome}].", "[By {proposer}.]"),
-    Event.SIGN_OFF_GIVEN: Line("writing-sign", "go", "{by} *signed*[ revision {revision} of] {change}[: {decision}].", "[Covers {parts}.]"),
-    Event.SIGN_OFF_WITHDRAWN: Line("writing-sign", "wait", "{by} *withdrew the sign-off* of {change}."),
+    Event.SIGN_OFF_GIVEN: Line(
+        "writing-sign", "go", "{signer} *signed*[ revision {revision} of] {change}[: {decision}].", "[{solo}][ Covers {parts}.]"
+    ),
+    Event.SIGN_OFF_WITHDRAWN: Line("writing-sign", "wait", "{signer} *withdrew the sign-off* of {change}."),
     Event.SIGN_OFF_LAPSED: Line(
-        "refresh-alert", "wait", "The sign-off[ of {person}][ on {change}] *lapsed*: what it covered changed.", "[Changed: {parts}.]"
+        "refresh-alert", "wait", "The sign-off[ of {signer}][ on {change}] *lapsed*: what it covered changed.", "[Changed: {parts}.]"
     ),
     Event.SIGN_OFF_REFUSED: Line("ban", "stop", "{by} could *not sign* {subject}.", "[Refused: {code}.]"),
     Event.POLICY_REFUSED: Line("ban", "stop", "{by} could *not change* a policy.", "[Refused: {code}.]"),
@@ -156,6 +180,22 @@ LINES: Final[Mapping[str, Line]] = {
     Event.SIGN_OFF_ESCALATED: Line(
         "alert-triangle", "wait", "{change} *waits for an agreement*[ since {since}]; {name} is told.", "Silence never approves."
     ),
+    Event.EXCEPTION_ASKED: Line(
+        "bolt", "wait", "{by} *asked for the exception* {ref}[ for {change}][: {kind}].", "[Lifts {lifts}.][ For {minutes} minutes.]"
+    ),
+    Event.EXCEPTION_AGREED: Line(
+        "bolt",
+        "wait",
+        "{by} *agreed to the exception* {ref}[ for {change}][: {kind}].",
+        "[Until {until}.][ Its review is due {due}.]",
+    ),
+    Event.EXCEPTION_DECLINED: Line("ban", "stop", "{by} *refused the exception* {ref}[ for {change}]."),
+    Event.EXCEPTION_WITHDRAWN: Line("bolt", "mute", "{by} *withdrew the exception* {ref}[ for {change}]."),
+    Event.EXCEPTION_REVIEWED: Line("clipboard-check", "go", "{by} *wrote the review* of {ref}[ for {change}]."),
+    Event.EXCEPTION_OVERDUE: Line(
+        "alert-triangle", "stop", "The review of {ref}[ for {change}] is *overdue*.", "[{team} gets no exception before it is written.]"
+    ),
+    Event.EXCEPTION_REFUSED: Line("ban", "stop", "{by} was *refused an exception*[ for {change}].", "[Refused: {code}.]"),
     # gate
     Event.GATE_ANSWERED: Line(
         "barrier-block", "ink", "The gate answered *{verdict}*[ to {service}][ in {environment}].", "[For {change}.]"
@@ -163,7 +203,22 @@ LINES: Final[Mapping[str, Line]] = {
     Event.GATE_TOKEN_ISSUED: Line("key", "ink", "{by} *issued* a gate token[, {name}]."),
     Event.GATE_TOKEN_REVOKED: Line("key", "wait", "{by} *revoked* a gate token[, {name}]."),
     Event.GATE_TOKEN_REFUSED: Line("ban", "stop", "A gate token was *refused*.", "[Refused: {code}.]"),
-    Event.RULE_MODE_CHANGED: Line("adjustments", "wait", "{by} *set a rule* of the gate[, {rule},][ to {mode}][ in {environment}]."),
+    Event.RULE_MODE_CHANGED: Line(
+        "adjustments",
+        "wait",
+        "{by} *set a rule* of the gate[, {rule},][ to {mode}][ in {environment}].",
+        "[Proposed by {proposer}.][{single_handed}]",
+    ),
+    Event.RELAXATION_PROPOSED: Line(
+        "adjustments", "wait", "{by} *proposed* that {environment} asks for less[: {what}, {after}].", "Another administrator confirms it."
+    ),
+    Event.RELAXATION_DECIDED: Line(
+        "adjustments",
+        "ink",
+        "{by} *decided* whether {environment} asks for less[: {what}, {after}][: {outcome}].",
+        "[Proposed by {proposer}.]",
+    ),
+    Event.RELAXATION_REFUSED: Line("ban", "stop", "{by} could *not* let an environment ask for less.", "[Refused: {code}.]"),
     Event.TICKET_ISSUED: Line("ticket", "go", "The gate *handed out a ticket*[ for {change}][ in {environment}]."),
     Event.TICKET_SPENT: Line("ticket", "mute", "A ticket was *spent*[ for {change}][ in {environment}]."),
     # deployments

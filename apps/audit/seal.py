@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, ProgrammingError, connection, connections, transaction
+from django.db.models import F, QuerySet
 
 from apps.audit.entries import NotAnEntry, read_entry
 from apps.audit.keys import installation_id
@@ -108,9 +109,9 @@ def seal_lag(now: datetime) -> timedelta:
     return max(now - oldest, timedelta()) if oldest else timedelta()
 
 
-def sealed_to() -> int:
-    """The last sealed position: what the frame of every page shows."""
-    return _tip().position
+def sealed_positions() -> QuerySet[Seal, int]:
+    """The last sealed position, or no row before the first seal: what the frame of every page shows, read together with others."""
+    return Seal.objects.order_by("-number").values_list(F("first_position") + F("count") - 1, flat=True)[:1]
 
 
 def standing() -> Standing:

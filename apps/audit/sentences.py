@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps.audit.entries import StreamEntry
 from apps.audit.lines import LINES, UNKNOWN
+from apps.audit.vocabulary import Event
 from apps.core.actors import Actor, ActorKind
 from apps.core.prose import mark_hidden
 
@@ -19,9 +20,16 @@ NameOf = Callable[[str], str]
 ERASED: Final = "(erased)"
 MACHINERY: Final = "Change Control"
 # Codes of the product, stored in capitals and read in small letters; a label or a name is never touched.
-CODES: Final = {"role", "kind", "outcome", "decision", "meaning", "mode", "scope_kind", "strategy", "effect", "change_required", "verdict"}
+CODES: Final = {
+    "role", "kind", "outcome", "decision", "meaning", "mode", "scope_kind", "strategy", "effect", "verdict", "after",
+    "change_required", "change_required_before", "change_required_now",
+}  # fmt: skip
 # What is told where it is true.
-FLAGS: Final = {"single_handed": "Single-handed: nobody else looked at it."}
+FLAGS: Final = {
+    "single_handed": "Single-handed: nobody else looked at it.",
+    "solo": "SOLO: whoever asked for it signed it, and nobody else looked at it.",
+}
+SIGNED: Final = frozenset({Event.SIGN_OFF_GIVEN, Event.SIGN_OFF_WITHDRAWN, Event.SIGN_OFF_LAPSED})
 QUOTED: Final = ("reason", "text", "said")
 # An event that may be good or bad news takes its tone from its answer.
 ANSWERS: Final = ("decision", "verdict", "outcome")
@@ -74,7 +82,19 @@ def _words(entry: StreamEntry, name_of: NameOf) -> dict[str, str]:
     subject = name_of(str(entry.subject))
     by = actor_name(entry.by, name_of)
     other = {} if str(entry.subject) == actor else {"other": by}
-    return words | {entry.subject.kind: subject, "subject": subject, "by": by} | other
+    signed = {"signer": signer_name(entry, by, name_of)} if entry.event in SIGNED else {}
+    return words | {entry.subject.kind: subject, "subject": subject, "by": by} | other | signed
+
+
+def signer_name(entry: StreamEntry, by: str, name_of: NameOf) -> str:
+    """Whose signature it is, by the name the entry kept, with today's where that is another one."""
+    kept = entry.details.get("name", "")
+    if not kept:
+        return ERASED if kept is None else by
+    signs = entry.event is not Event.SIGN_OFF_LAPSED
+    today = name_of(f"person:{entry.by.person_id}") if signs and entry.by.person_id else kept
+    said = kept if today in {kept, str(entry.by.person_id), str(entry.by.person_id)[:8]} else f"{kept} (now {today})"
+    return f"{said} for {name_of(f'person:{entry.by.on_behalf_of}')}" if signs and entry.by.on_behalf_of else said
 
 
 def _plain(key: str, value: object) -> str:

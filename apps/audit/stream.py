@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Q, QuerySet
+from django.db.models.functions import JSONObject
 
 from apps.audit.entries import NotAnEntry, StreamEntry, read_entry, unread_entry
 from apps.audit.models import Cursor, Detail, Entry, Place
@@ -14,6 +16,7 @@ from apps.audit.vocabulary import Event
 from apps.core.references import Reference
 
 Texts = dict[str, str]
+Rows = QuerySet[Entry, tuple[UUID, str, datetime, bytes | memoryview, int | None, list[Texts]]]
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,16 @@ def latest(wanted: StreamFilter | None = None, *, limit: int, before: UUID | Non
     return _read(rows.order_by("-at", "-id")[:limit])
 
 
+def newest_rows(wanted: StreamFilter, *, limit: int) -> Rows:
+    """The newest entries as rows that nobody has read yet: for a page that reads them together with others."""
+    return _columns(Entry.objects.filter(wanted.conditions()).order_by("-at", "-id")[:limit])
+
+
+def entries_in(rows: Rows) -> list[StreamEntry]:
+    """The entries of such rows."""
+    return [_entry(*row[:5], texts=_texts(row[5])) for row in rows]
+
+
 def entries_about(about: Reference, *, limit: int, before: UUID | None = None) -> list[StreamEntry]:
     """What happened to one thing, newest first. Of a person: what they did too."""
     return latest(StreamFilter(about=(about,)), limit=limit, before=before)
@@ -75,11 +88,18 @@ def entries_by_ids(ids: Collection[UUID]) -> dict[UUID, StreamEntry]:
     return {entry.id: entry for entry in _read(Entry.objects.filter(id__in=ids))}
 
 
+def ready_cursor(cursor_name: str) -> None:
+    """Let a reader have a cursor, before the transaction in which it reads.
+
+    A row that is not committed yet would keep the second of two workers waiting for all that the first one does."""
+    if not Cursor.objects.filter(name=cursor_name).exists():
+        Cursor.objects.bulk_create([Cursor(name=cursor_name)], ignore_conflicts=True)
+
+
 def follow(cursor_name: str, limit: int) -> list[StreamEntry]:
     """The next sealed entries for a reader, in sealed order; moves its cursor in the caller's transaction.
 
-    A reader whose cursor is held by another worker gets nothing now: that worker is reading."""
-    Cursor.objects.get_or_create(name=cursor_name)
+    A reader whose cursor is held by another worker gets nothing now: that worker is reading. So does one without a cursor."""
     cursor = Cursor.objects.select_for_update(skip_locked=True).filter(name=cursor_name).first()
     if cursor is None:
         return []
@@ -109,11 +129,17 @@ def stand_at_failure(cursor_name: str, entry: StreamEntry, *, tries: int) -> boo
 
 
 def _read(rows: QuerySet[Entry]) -> list[StreamEntry]:
-    found = list(rows.annotate(position=F("place__position")).values_list("id", "event", "at", "body", "position"))
-    texts: dict[UUID, Texts] = {}
-    for entry_id, field, text in Detail.objects.filter(entry_id__in=[row[0] for row in found]).values_list("entry_id", "field", "text"):
-        texts.setdefault(entry_id, {})[field] = text
-    return [_entry(*row, texts=texts.get(row[0], {})) for row in found]
+    return entries_in(_columns(rows))
+
+
+def _columns(rows: QuerySet[Entry]) -> Rows:
+    texts = Detail.objects.filter(entry_id=OuterRef("id")).values(said=JSONObject(field="field", text="text"))
+    found = rows.annotate(position=F("place__position"), texts=ArraySubquery(texts))
+    return found.values_list("id", "event", "at", "body", "position", "texts")
+
+
+def _texts(said: Iterable[Texts]) -> Texts:
+    return {one["field"]: one["text"] for one in said}
 
 
 def _entry(entry_id: UUID, event: str, at: datetime, body: bytes | memoryview, position: int | None, *, texts: Texts) -> StreamEntry:

@@ -35,7 +35,8 @@ ENTRY_START = b'{"at":"'
 DETAIL_START = b'{"kind":"detail"'
 PLAIN_START = b',"details":{},"event":"'
 PLAIN = re.compile(PLAIN_START + rb'([a-z_.]+)","id":"([0-9a-f-]+)","refs":\[[^][{}\\]*\],"schema":1,"subject":"[^"{}\\]*"\}')
-NEEDED = (b"key.", b"detail.", b"sign_off.", b"passkey.")  # events that later checks are made with
+# Events that later checks are made with.
+NEEDED = (b"key.", b"detail.", b"sign_off.", b"passkey.", b"delegation.", b"person.merged", b"change.created", b"target.created")
 ENDORSEMENT_PREFIX = b"changecontrol/key-endorsement/v1\n"
 NO_HEAD = bytes(32)
 HASH = 32
@@ -81,7 +82,7 @@ class Passkey:
 
 @dataclass
 class Told:
-    """An entry that tells of a sign-off."""
+    """An entry that tells of a sign-off, or of who may give one in another's place."""
 
     entry: dict[str, Any]
     position: int | None
@@ -103,14 +104,18 @@ class Report:
     erased: int = 0
     sign_offs: int = 0
     unsealed_sign_offs: int = 0
+    stood_in: int = 0
     keys: dict[str, Key] = field(default_factory=dict)
     passkeys: dict[str, Passkey] = field(default_factory=dict)  # by credential, in base64url
+    mandates: dict[str, Told] = field(default_factory=dict)  # by delegation
+    same: dict[str, str] = field(default_factory=dict)  # merged persons: who they are since then
+    known: dict[str, str] = field(default_factory=dict)  # the kind of a change, the service of a target
     others: Counter[str] = field(default_factory=Counter)
     # Collected on the way, compared at the end: the entry that tells of a thing may come after it.
     gone: dict[tuple[str, str], int | None] = field(default_factory=dict)
     told_gone: set[tuple[str, str]] = field(default_factory=set)
     told_sign_offs: dict[str, Told] = field(default_factory=dict)  # by the digest of the statement
-    told_ends: dict[str, str] = field(default_factory=dict)  # when a sign-off was withdrawn or replaced, by its id
+    told_ends: dict[str, str] = field(default_factory=dict)  # when a sign-off was withdrawn or replaced, a delegation ended
 
 
 class Lines:
@@ -256,8 +261,7 @@ def _parsed(body: bytes, *, where: str) -> dict[str, Any]:
 
 def _look_inside(said: dict[str, Any], lines: Lines, report: Report, *, position: int | None) -> None:
     """Erasable details against their commitments, and what later checks need."""
-    entry_id = str(said["id"])
-    where = f"position {position}, entry {entry_id}" if position else f"unsealed entry {entry_id}"
+    where = f"position {position}, entry {said['id']}" if position else f"unsealed entry {said['id']}"
     committed: dict[str, str] = dict(said["details"])
     while lines.ahead.startswith(DETAIL_START):
         detail = lines.read()
@@ -267,7 +271,11 @@ def _look_inside(said: dict[str, Any], lines: Lines, report: Report, *, position
             raise DoesNotHold(f"{where}: it never had a detail {name}")
         if committed.pop(name) != made:
             raise DoesNotHold(f"{where}: its detail {name} does not match its commitment")
-    report.gone |= {(entry_id, name): position for name in committed}
+    report.gone |= {(str(said["id"]), name): position for name in committed}
+    _keep(said, report, where=where, position=position)
+
+
+def _keep(said: dict[str, Any], report: Report, *, where: str, position: int | None) -> None:
     match said["event"], said["data"]:
         case "key.listed", {"key_id": str(), "public": str()}:
             _keep_key(said, report, where=where, position=position)
@@ -277,6 +285,26 @@ def _look_inside(said: dict[str, Any], lines: Lines, report: Report, *, position
             _keep_passkey(said, report, where=where, position=position)
         case (("sign_off.given" | "sign_off.withdrawn"), dict(data)):
             _keep_sign_off(said, data, report, where=where, position=position)
+        case "delegation.given", {"starts_at": str(), "ends_at": str()}:
+            report.mandates[said["subject"]] = Told(said, position, report.seals + 1)
+        case (("delegation.ended" | "person.merged" | "change.created" | "target.created"), dict(data)):
+            _keep_known(said, data, report)
+
+
+def _keep_known(said: dict[str, Any], data: dict[str, Any], report: Report) -> None:
+    """What one has to know to see whether a sign-off is covered by a delegation."""
+    subject, by = said["subject"], {f"person:{said['by']['id']}"}
+    match said["event"]:
+        case "delegation.ended":
+            report.told_ends.setdefault(subject, said["at"])
+        case "person.merged":
+            report.same |= dict.fromkeys(_named("person", said) - by - {subject} or by, subject)
+        case _:
+            report.known[subject] = data.get("kind") or min(_named("service", said), default="")
+
+
+def _named(kind: str, entry: dict[str, Any]) -> set[str]:
+    return {ref for ref in entry["refs"] if ref.startswith(f"{kind}:")}
 
 
 def _keep_sign_off(said: dict[str, Any], data: dict[str, Any], report: Report, *, where: str, position: int | None) -> None:
@@ -385,6 +413,7 @@ def _verify_sign_offs(sign_offs: list[dict[str, Any]], report: Report) -> None:
         try:
             _verify_words(said, json.loads(statement), told.entry, report, name=name)
             _verify_assertion(said, statement, told.entry, report, name=name)
+            _verify_mandate(json.loads(statement), told, report, name=name)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DoesNotHold(f"{name}: its statement or its entry lacks what must be compared ({error})") from error
         report.sign_offs += 1
@@ -435,6 +464,27 @@ def _verify_assertion(said: dict[str, Any], statement: bytes, entry: dict[str, A
     if wrong := next((what for what, holds in doubts.items() if holds), None):
         raise DoesNotHold(f"{name}: its passkey {passkey} {wrong}")
     key.sign_offs += 1
+
+
+def _verify_mandate(stated: dict[str, Any], told: Told, report: Report, *, name: str) -> None:
+    """Who signs in another's place was asked to by that person, before, for that moment and for everything they spoke for."""
+    if not (asked := stated["by"].get("on_behalf_of")):
+        return
+    at, kind = datetime.fromisoformat(told.entry["at"]), report.known.get(f"change:{stated['change']}")
+    places = {report.known.get(f"target:{rule['target']}") for rule in stated["rules"]}
+    for about, one in report.mandates.items():
+        data, by = one.entry["data"], f"person:{one.entry['by']['id']}"  # given by whoever asks, for themselves
+        to = min(_named("person", one.entry) - {by}, default="")
+        while to in report.same:
+            to = report.same[to]
+        ends = {data["ends_at"], report.told_ends.get(about, data["ends_at"])}
+        hands = (by, to) == (f"person:{asked}", f"person:{stated['person']['id']}") and one.seal <= told.seal
+        holds = datetime.fromisoformat(data["starts_at"]) <= at < min(map(datetime.fromisoformat, ends))
+        services = _named("service", one.entry) or places
+        if hands and holds and places <= services and (not data.get("kinds") or kind in data["kinds"]):
+            report.stood_in += 1
+            return
+    raise DoesNotHold(f"{name}: it was given in the place of person {asked}, who had not asked for that in the stream")
 
 
 def _verify_words(said: dict[str, Any], stated: dict[str, Any], entry: dict[str, Any], report: Report, *, name: str) -> None:
@@ -508,7 +558,8 @@ def _sign_offs_in_words(report: Report) -> str:
         return "sign-offs are not in this export"
     checked = f"checked with {len(report.keys)} listed keys" if HAS_CRYPTOGRAPHY else "not checked: there is no package cryptography"
     unsealed = f", {report.unsealed_sign_offs} of them told in the unsealed tail only" if report.unsealed_sign_offs else ""
-    return f"{report.sign_offs} sign-offs{unsealed}, signatures {checked}"
+    stood_in = f", {report.stood_in} of them in another's place as asked" if report.stood_in else ""
+    return f"{report.sign_offs} sign-offs{unsealed}{stood_in}, signatures {checked}"
 
 
 def _key_in_words(key_id: str, key: Key, report: Report) -> str:

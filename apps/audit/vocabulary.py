@@ -20,6 +20,7 @@ class Event(StrEnum):
     PERSON_HOURS_CHANGED = "person.hours_changed"
     PERSON_FACTORS_RESET = "person.factors_reset"
     PASSKEY_ADDED = "passkey.added"
+    PASSKEY_RENAMED = "passkey.renamed"
     PASSKEY_REMOVED = "passkey.removed"
     PASSKEY_REFUSED = "passkey.refused"
     AUTHENTICATOR_APP_ADDED = "authenticator_app.added"
@@ -39,6 +40,8 @@ class Event(StrEnum):
     ROLE_REVOKED = "role.revoked"
     INSTALLATION_SET_UP = "installation.set_up"
     ADMINISTRATOR_CREATED = "administrator.created"
+    ADMINISTRATOR_ASKED = "administrator.asked"
+    ADMINISTRATOR_AGREED = "administrator.agreed"
     PERSONAL_TOKEN_ISSUED = "personal_token.issued"  # noqa: S105
     PERSONAL_TOKEN_REVOKED = "personal_token.revoked"  # noqa: S105
     # catalogue
@@ -77,6 +80,10 @@ class Event(StrEnum):
     DEPENDENCY_ENDED = "dependency.ended"
     CHANGE_MODEL_WRITTEN = "change_model.written"
     CHANGE_MODEL_RETIRED = "change_model.retired"
+    CHANGE_MODEL_PROPOSED = "change_model.proposed"
+    CHANGE_MODEL_PROPOSAL_DECIDED = "change_model_proposal.decided"
+    CHANGE_MODEL_REFUSED = "change_model.refused"
+    CHANGE_PRE_APPROVED = "change.pre_approved"
     CHANGE_WATCHED = "change.watched"
     CHANGE_UNWATCHED = "change.unwatched"
     SEARCH_SAVED = "search.saved"
@@ -116,12 +123,22 @@ class Event(StrEnum):
     DELEGATION_REFUSED = "delegation.refused"
     SIGN_OFF_REMINDED = "sign_off.reminded"
     SIGN_OFF_ESCALATED = "sign_off.escalated"
+    EXCEPTION_ASKED = "exception.asked"
+    EXCEPTION_AGREED = "exception.agreed"
+    EXCEPTION_DECLINED = "exception.declined"
+    EXCEPTION_WITHDRAWN = "exception.withdrawn"
+    EXCEPTION_REVIEWED = "exception.reviewed"
+    EXCEPTION_OVERDUE = "exception.overdue"
+    EXCEPTION_REFUSED = "exception.refused"
     # gate
     GATE_ANSWERED = "gate.answered"
     GATE_TOKEN_ISSUED = "gate_token.issued"  # noqa: S105
     GATE_TOKEN_REVOKED = "gate_token.revoked"  # noqa: S105
     GATE_TOKEN_REFUSED = "gate_token.refused"  # noqa: S105
     RULE_MODE_CHANGED = "rule_mode.changed"
+    RELAXATION_PROPOSED = "relaxation.proposed"
+    RELAXATION_DECIDED = "relaxation.decided"
+    RELAXATION_REFUSED = "relaxation.refused"
     TICKET_ISSUED = "ticket.issued"
     TICKET_SPENT = "ticket.spent"
     # deployments

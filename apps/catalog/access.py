@@ -6,7 +6,6 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
-from apps.accounts.access import has_role
 from apps.accounts.facts import standing_grants
 from apps.accounts.models import Membership, Person
 from apps.accounts.roles import Role
@@ -19,11 +18,10 @@ def services_for(person: Person, *, text: str = "") -> QuerySet[Service]:
     found = Service.objects.select_related("team").order_by("name", "pk")
     if text:
         found = found.filter(Q(name__icontains=text) | Q(slug__icontains=text) | Q(team__name__icontains=text))
-    if has_role(person, Role.AUDITOR):
-        return found
+    auditor = standing_grants().filter(person=person.pk, role=Role.AUDITOR, team__isnull=True)
     member = Membership.objects.filter(team=OuterRef("team"), person=person, ended_at__isnull=True)
     owner = Ownership.objects.filter(service=OuterRef("pk"), ended_at__isnull=True).filter(Q(person=person) | Q(person__merged_into=person))
-    return found.filter(Q(is_restricted=False) | Exists(member) | Exists(owner))
+    return found.filter(Q(is_restricted=False) | Exists(auditor) | Exists(member) | Exists(owner))
 
 
 def services_hidden_from(person: Person) -> QuerySet[Service]:

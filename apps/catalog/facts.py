@@ -7,14 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import DateTimeField, F, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Least
 
 from apps.accounts.models import Membership, Person, RoleGrant
+from apps.accounts.roles import Role
+from apps.audit.names import read_actor
 from apps.catalog.models import Environment, Ownership, Service, Target
-from apps.catalog.rules import PersonFacts, PlaceFacts, TargetFacts
+from apps.catalog.rules import LINK, PersonFacts, PlaceFacts, TargetFacts, seat_key
 from apps.core.actors import ActorKind
 
 __all__ = ["PersonFacts", "environment_facts", "owners_of", "people_facts", "person_facts", "service_facts", "target_facts"]
+
+ADMINISTRATOR = "ADMINISTRATOR"  # the kind of a row that tells of one
 
 
 def person_facts(person: Person, service: Service | None = None) -> PersonFacts:
@@ -42,11 +46,14 @@ class _Held:
         self._self_granted: dict[int, datetime] = {}
         self._stands_for: defaultdict[int | None, set[UUID]] = defaultdict(set)
         self._people = people
+        self._given: list[tuple[str, int, str, datetime]] = []  # what, to whom, by whom, when
+        self._administrators: list[tuple[UUID, datetime, datetime | None]] = []  # who, from when to when
         grants = RoleGrant.objects.filter(Q(team__isnull=True) | Q(team=service.team_id) if service else Q(team__isnull=True))
         rows = [
             _held("ROLE", grants.filter(person__in=people, revoked_at__isnull=True), "person", "role", "granted"),
             _held("TEAM", Membership.objects.filter(person__in=people, ended_at__isnull=True), "person", "team__public_id", "started"),
         ]
+        rows.append(_administrators())
         if service is not None:
             mine = Q(person__in=people) | Q(person__merged_into__in=people)
             owned = Ownership.objects.filter(mine, service=service, ended_at__isnull=True)
@@ -54,9 +61,13 @@ class _Held:
             merged = Person.objects.filter(merged_into__in=people)
             rows.append(_held("MERGED", merged, "merged_into", "public_id", ""))
         for kind, pk, value, by, at in rows[0].union(*rows[1:], all=True):
+            if kind == ADMINISTRATOR:
+                self._administrators.append((UUID(value), at, datetime.fromisoformat(by) if by else None))
+                continue
             self._keep(kind, pk, value)
             if by:
                 self._note(pk, by, at)
+                self._given.append((seat_key(kind, value), pk, by, at))
 
     def _keep(self, kind: str, pk: int, value: str) -> None:
         match kind:
@@ -86,7 +97,40 @@ class _Held:
             canonical_id=standing.public_id,
             self_granted_at=self._self_granted.get(pk),
             stands_for=frozenset(self._stands_for[pk]),
+            inactive_until=person.inactive_until,
+            given_by=self._givers(standing),
         )
+
+    def _givers(self, person: Person) -> dict[str, tuple[frozenset[UUID], ...]]:
+        """Who gave what, with who let the person in after that; whoever gives anew has met whom they give it to."""
+        found: defaultdict[str, list[frozenset[UUID]]] = defaultdict(list)
+        link = self._giver(person.let_in_by, person.let_in_at) if person.let_in_at else frozenset()
+        if link:
+            found[LINK].append(link)
+        for key, pk, by, at in self._given:
+            if pk == person.pk:
+                since = link if person.let_in_at and person.let_in_at > at else frozenset()
+                found[key].append(self._giver(by, at) | since)
+        return {key: tuple(givers) for key, givers in found.items()}
+
+    def _giver(self, by: str, at: datetime) -> frozenset[UUID]:
+        """The person who gave something, where another administrator was there who could have."""
+        giver = read_actor(by).person_id
+        others = (who != giver and since <= at and (until is None or at < until) for who, since, until in self._administrators)
+        return frozenset({giver}) if giver is not None and any(others) else frozenset()
+
+
+def _administrators() -> QuerySet[Any, Any]:
+    """Everybody who ever was an administrator, from when to when, in the columns of what is held."""
+    until = Cast(Least("revoked_at", "person__deactivated_at"), TextField())
+    rows = RoleGrant.objects.filter(role=Role.ADMINISTRATOR).order_by()
+    return rows.values_list(
+        Value(ADMINISTRATOR),
+        F("person"),
+        Cast(F("person__public_id"), TextField()),
+        Coalesce(until, Value(""), output_field=TextField()),
+        F("granted_at"),
+    )
 
 
 def _held(kind: str, rows: QuerySet[Any], holder: str, value: str, verb: str) -> QuerySet[Any, Any]:

@@ -105,6 +105,7 @@ class Environment(models.Model):
     name = models.CharField(max_length=120)
     rank = models.PositiveSmallIntegerField()
     change_required = models.CharField(max_length=10, choices=ChangeRequired, default=ChangeRequired.APPROVED)
+    required_since = models.DateTimeField(null=True)  # when that was changed last; null: never
     time_zone = models.CharField(max_length=64, default="UTC")
     retired_at = models.DateTimeField(null=True)
 

@@ -1,6 +1,7 @@
 """Who may change the catalogue, and when: pure answers over frozen facts. Also the facts of a person that other rules use."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +10,13 @@ from apps.core.refusals import Refusal, not_allowed, not_now
 
 KEEPERS = frozenset({Role.OPERATOR, Role.RELEASE_MANAGER})
 ASK_ADMINISTRATOR = "Ask an administrator; the people page names them."
+
+LINK = "LINK"  # the one-time link that somebody first signed in by
+
+
+def seat_key(kind: str, value: str) -> str:
+    """How one thing that a person holds is called: a kind of ownership, a role, a team."""
+    return f"{kind}:{value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,10 @@ class PersonFacts:
     canonical_id: UUID
     self_granted_at: datetime | None = None
     stands_for: frozenset[UUID] = frozenset()
+    inactive_until: datetime | None = None  # when they were last made active again; None: never inactive
+    # By what they hold, for each time it was given: which persons gave it or let them in after it was given. Nobody is named
+    # where no other administrator was there who could have given it.
+    given_by: Mapping[str, tuple[frozenset[UUID], ...]] = field(default_factory=dict, compare=False)
 
     @property
     def is_administrator(self) -> bool:
@@ -59,6 +71,22 @@ class TargetFacts:
     occupied_by: UUID | None = None
     locked_by: str = ""
     lock_reason: str = ""
+
+
+REQUIRED_ORDER = ("NO", "RECORDED", "APPROVED")  # the strictest last
+
+
+def asks_less(before: str, after: str) -> bool:
+    """Whether an environment would ask for less than it does."""
+    return REQUIRED_ORDER.index(after) < REQUIRED_ORDER.index(before)
+
+
+def why_not_ask_less(before: str, after: str, *, are_two: bool) -> Refusal | None:
+    """With two administrators nobody lowers alone what an environment asks for."""
+    if not are_two or not asks_less(before, after):
+        return None
+    said = "Another administrator is active, so letting an environment ask for less takes two."
+    return not_now("takes_two", said, "Propose it on the environment's page of how strict it is; another administrator confirms it.")
 
 
 def why_not_configure(person: PersonFacts) -> Refusal | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from apps.accounts.models import Team
+from apps.accounts.models import Person, Team
 from apps.accounts.steps import person_by_actor
 from apps.audit.names import actor_text
 from apps.audit.record import record
@@ -27,6 +27,7 @@ from apps.catalog.models import (
     Target,
     TargetSettings,
 )
+from apps.catalog.rules import asks_less
 from apps.catalog.versions import Version
 from apps.core.actors import Actor
 from apps.core.canonical import digest
@@ -119,6 +120,24 @@ def write_changes(row: Service | Environment, found: dict[str, object]) -> tuple
     }
     told = {f"{field}_{when}": str(side[field]) for when, side in (("before", before), ("now", changed)) for field in set(changed) & texts}
     return {"fields": sorted(changed), **codes}, {"name": row.name, **told}
+
+
+def write_environment(
+    environment: Environment, found: dict[str, object], *, by: Actor, at: datetime, proposed_by: Person | None = None
+) -> None:
+    """Write the fields that differ and tell it; nothing where none does. To ask for less alone is marked as one person's."""
+    before = environment.change_required
+    data, details = write_changes(environment, found)
+    if not data["fields"]:
+        return
+    if environment.change_required != before:
+        environment.required_since = at
+        environment.save(update_fields=["required_since"])
+    if asks_less(before, environment.change_required) and proposed_by is None:
+        data["single_handed"] = True
+    refs = [proposed_by.reference] if proposed_by else []
+    details |= {"proposer": proposed_by.name} if proposed_by else {}
+    record(Event.ENVIRONMENT_CHANGED, subject=environment, refs=refs, by=by, at=at, data=data, details=details)
 
 
 def occupy_target(target: Target, deployment_id: UUID, *, by: Actor, at: datetime, refs: Iterable[Reference] = ()) -> None:

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 from django.http import Http404
 
 from apps.accounts.facts import standing_grants
@@ -10,7 +11,7 @@ from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.catalog.access import services_for, services_hidden_from
 from apps.catalog.models import Service
-from apps.changes.models import Change, ChangeModel, ChangeModelVersion, DraftInput, Item, Leg, SavedSearch
+from apps.changes.models import Change, ChangeModel, ChangeModelProposal, ChangeModelVersion, DraftInput, Item, Leg, SavedSearch
 from apps.changes.states import State
 from apps.core.references import parse_number
 
@@ -18,10 +19,20 @@ LONGEST_NUMBER = 9
 
 
 def changes_for(person: Person) -> QuerySet[Change]:
-    """The changes a person may see. A draft that was sent back had been seen already; its older revisions show every item it ever had."""
-    hidden = Item.objects.filter(change=OuterRef("pk"), service__in=services_hidden_from(person))
+    """The changes a person may see. A draft that was sent back had been seen already; its older revisions show every item it ever had.
+
+    Where nothing is hidden from them no item is looked at; else one by one, for each change that is about to be shown: an
+    anti-join would be planned as a walk through all items there ever were."""
+    hidden = services_hidden_from(person)
+    held = Item.objects.filter(change=OuterRef("pk"), service__in=hidden).order_by().values("pk")[:1]
     mine = Q(requester=person.pk) | Q(requester__in=Person.objects.filter(merged_into=person.pk))
-    return Change.objects.filter(mine | ~Q(state=State.DRAFT) | Q(submitted_at__isnull=False)).exclude(Exists(hidden))
+    seen = mine | ~Q(state=State.DRAFT) | Q(submitted_at__isnull=False)
+    return Change.objects.filter(seen, ~Exists(hidden) | IsNull(Subquery(held), True))  # noqa: FBT003 - what Django's lookup takes
+
+
+def sees_change(person: Person, column: str) -> IsNull:
+    """Whether the person may see the change in this column: looked up for each row, where `in` would gather all changes there are."""
+    return IsNull(Subquery(changes_for(person).filter(pk=OuterRef(column)).order_by().values("pk")[:1]), False)  # noqa: FBT003
 
 
 def get_change(person: Person, ref: str) -> Change:
@@ -39,9 +50,9 @@ def get_change(person: Person, ref: str) -> Change:
 
 def services_to_ask_for(person: Person) -> QuerySet[Service]:
     """The living services that a person may request changes of: seen, and with the role for everything or for their team."""
-    teams = set(standing_grants().filter(person=person, role=Role.REQUESTER).values_list("team_id", flat=True))
-    found = services_for(person).filter(retired_at__isnull=True)
-    return found if None in teams else found.filter(team__in=teams)
+    grants = standing_grants().filter(person=person, role=Role.REQUESTER)
+    where = Exists(grants.filter(team__isnull=True)) | Exists(grants.filter(team=OuterRef("team")))
+    return services_for(person).filter(where, retired_at__isnull=True)
 
 
 def get_leg(person: Person, public_id: UUID | str) -> Leg:
@@ -72,8 +83,24 @@ def draft_inputs_of(person: Person) -> QuerySet[DraftInput]:
 def change_models() -> QuerySet[ChangeModel]:
     """The models that are offered, by name, each with its version in force."""
     return (
-        ChangeModel.objects.filter(retired_at__isnull=True, version__isnull=False).select_related("version__author").order_by("name", "pk")
+        ChangeModel.objects.filter(retired_at__isnull=True, version__isnull=False)
+        .select_related("version__author", "version__agreed_by")
+        .order_by("name", "pk")
     )
+
+
+def waiting_model_proposals() -> QuerySet[ChangeModelProposal]:
+    """The wordings that wait for a second person, the oldest first."""
+    return ChangeModelProposal.objects.filter(decided_at__isnull=True).select_related("proposed_by").order_by("proposed_at", "pk")
+
+
+def get_model_proposal(public_id: UUID) -> ChangeModelProposal:
+    """A proposed wording, decided or not; 404 for any other. Everybody may read what approves changes beforehand."""
+    read_with = ("model__version", "replaces", "proposed_by__merged_into", "decided_by")
+    found = ChangeModelProposal.objects.filter(public_id=public_id).select_related(*read_with).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def get_model(slug: str) -> ChangeModelVersion:

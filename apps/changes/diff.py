@@ -8,6 +8,7 @@ from itertools import zip_longest
 from uuid import UUID
 
 from apps.changes.content import Aspect, Content, Evidence, ItemContent, Period, Plan, Rollback, Scope, Step, Story, Strategy, normal
+from apps.core.moments import span_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,12 @@ def _steps(word: str, old: tuple[Step, ...], new: tuple[Step, ...]) -> Pairs:
 def _step(field: str, label: str, old: Step, new: Step) -> Pairs:
     yield f"{field}.what", f"{label}: what", old.what, new.what
     yield f"{field}.by", f"{label}: by", old.by.value.lower(), new.by.value.lower()
-    yield f"{field}.expected_seconds", f"{label}: expected seconds", _number(old.expected_seconds), _number(new.expected_seconds)
+    yield f"{field}.expected_seconds", f"{label}: expected time", _span(old.expected_seconds), _span(new.expected_seconds)
     yield f"{field}.verify", f"{label}: proof", old.verify, new.verify
 
 
 def _step_words(step: Step) -> str:
-    seconds = f", {step.expected_seconds} s" if step.expected_seconds is not None else ""
+    seconds = f", {_span(step.expected_seconds)}" if step.expected_seconds is not None else ""
     proof = f"\nProof: {step.verify}" if step.verify else ""
     return f"{step.what} ({step.by.value.lower()}{seconds}){proof}"
 
@@ -141,8 +142,8 @@ def _step_words(step: Step) -> str:
 def _rollback(old: Rollback, new: Rollback) -> Pairs:
     yield "strategy", "Strategy", _strategy(old.strategy), _strategy(new.strategy)
     yield from _steps("Rollback step", old.steps, new.steps)
-    yield "trigger", "Starts when", old.trigger, new.trigger
-    yield "seconds_to_restore", "Seconds to restore", _number(old.seconds_to_restore), _number(new.seconds_to_restore)
+    yield "trigger", "Go back when", old.trigger, new.trigger
+    yield "seconds_to_restore", "Time to restore", _span(old.seconds_to_restore), _span(new.seconds_to_restore)
     for at, (was, now) in enumerate(zip_longest(old.irreversible, new.irreversible)):
         yield f"irreversible.{at}", f"Cannot be undone, {at + 1}", was, now
     yield "data_strategy", "What happens to data", old.data_strategy, new.data_strategy
@@ -165,6 +166,10 @@ def _story(old: Story, new: Story) -> Pairs:
 
 def _strategy(strategy: Strategy | None) -> str | None:
     return strategy.value.lower().replace("_", " ") if strategy else None
+
+
+def _span(seconds: int | None) -> str | None:
+    return None if seconds is None else span_words(seconds, parts=4)
 
 
 def _number(value: int | None) -> str | None:

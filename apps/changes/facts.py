@@ -5,21 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Exists, JSONField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, JSONObject, Now
 
 from apps.accounts.facts import standing_grants
-from apps.accounts.models import Person
+from apps.accounts.models import Person, RoleGrant
+from apps.accounts.roles import Role
 from apps.accounts.steps import person_by_actor
-from apps.catalog.models import Environment, Outcome, Service, Target
+from apps.catalog.models import Arrival, Environment, Outcome, Service, Target
 from apps.changes.content import PARTS, Content, content_from_bytes
-from apps.changes.models import Change, Dependency, Leg, Revision
-from apps.changes.rules import Asker, ChangeFacts, LegFacts, Place, Risk, RiskPlace, risk_of
-from apps.changes.states import LegState, State
+from apps.changes.models import Change, ChangeModelProposal, Dependency, Leg, Move, Revision
+from apps.changes.rules import Asker, ChangeFacts, LegFacts, ModelProposalFacts, Place, Risk, RiskPlace, risk_of
+from apps.changes.states import ENDED, LEG_AHEAD, LegState, State, values
 from apps.core.actors import Actor
 from apps.core.references import Reference
 
 LOOKED_BACK = timedelta(days=30)
-WENT_WRONG = (Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.LEFT)
+RAN = (Outcome.SUCCEEDED, Outcome.ADOPTED, Outcome.ROLLED_BACK, Outcome.LEFT)  # after these the version of the arrival is what runs
+NOTHING_RAN = {"label": "", "identities": []}
 
 Grants = frozenset[tuple[str, int | None]]
 
@@ -36,7 +39,26 @@ class Places:
 def current_legs(change: Change) -> QuerySet[Leg]:
     """The legs the newest revision asks for, in the order of its items and of the ladder."""
     legs = change.legs.filter(is_current=True).select_related("item", "service", "environment", "target")
-    return legs.order_by("item__position", "environment__rank", "pk")
+    return with_before(legs).order_by("item__position", "environment__rank", "pk")
+
+
+def with_before(legs: QuerySet[Leg]) -> QuerySet[Leg]:
+    """Each leg with what it replaces: what runs now while it is still to come, what ran before it began once it did.
+
+    A leg that never began stands at the end of its change. What the leg itself left there is not what it replaces; where
+    nothing arrived since, what runs now is what ran then."""
+    own = Move.objects.filter(leg=OuterRef("pk"), goal=LegState.STARTED)
+    over = Move.objects.filter(change=OuterRef("change"), leg__isnull=True, goal__in=values(ENDED)).order_by("pk")
+    began, at = Subquery(own.order_by("pk").values("at")[:1]), Subquery(own.order_by("-pk").values("at")[:1])
+    ended = Subquery(over.values("at")[:1])
+    there, left = Arrival.objects.filter(target=OuterRef("target"), outcome__in=RAN), {"identities": OuterRef("item__identities")}
+    since = there.filter(Q(at__gte=OuterRef("as_of")) | Q(at__gte=OuterRef("began_at"), **left))
+    earlier = there.filter(at__lt=OuterRef("as_of")).exclude(at__gte=OuterRef("began_at"), **left).order_by("-at", "-pk")
+    before = earlier.values(said=JSONObject(label="label", identities="identities"))[:1]
+    runs = JSONObject(label="target__running_label", identities="target__running_identities")
+    is_ahead = Q(state__in=values(LEG_AHEAD)) & ~Q(change__state__in=values(ENDED))
+    ran = Case(When(is_ahead | ~Exists(since), then=runs), default=Coalesce(Subquery(before), Value(NOTHING_RAN, output_field=JSONField())))
+    return legs.alias(began_at=Coalesce(began, Now()), as_of=Coalesce(at, ended, Now())).annotate(before=ran)  # type: ignore[no-redef]
 
 
 def change_facts(change: Change, legs: Iterable[Leg] | None = None) -> ChangeFacts:
@@ -75,7 +97,12 @@ def asker(by: Actor, change: Change) -> Asker:
 
 def grants_of(person: Person) -> Grants:
     """The roles a person has, each with the team for whose services alone, or None."""
-    return frozenset(standing_grants().filter(person=person).values_list("role", "team_id"))
+    return frozenset(grant_rows(person))
+
+
+def grant_rows(person: Person) -> QuerySet[RoleGrant, tuple[str, int | None]]:
+    """The same as rows that nobody has read yet, for a page that reads them together with others."""
+    return standing_grants().filter(person=person).values_list("role", "team_id")
 
 
 def asker_of(person: Person, services: Iterable[Service], *, grants: Grants | None = None) -> Asker:
@@ -118,15 +145,26 @@ def what_runs(content: Content) -> dict[Place, bool]:
 
 def risk_now(content: Content, *, now: datetime) -> Risk:
     """The risk of this content as things are now, each factor with its points."""
-    return risk_of(content, places=risk_places(content, now=now))
+    return risk_in(content, risk_rows(content, now=now))
 
 
-def risk_places(content: Content, *, now: datetime) -> tuple[RiskPlace, ...]:
-    """The places that the content names and that exist, with what the last thirty days brought there; in one statement."""
+def risk_rows(content: Content, *, now: datetime) -> QuerySet[Target]:
+    """The targets of the services it names, each with what the last thirty days brought there.
+
+    Every release that went wrong has one failed arrival; the way back from it, or that it was left, is no second one."""
+    recent = Q(arrivals__outcome=Outcome.FAILED, arrivals__at__gt=now - LOOKED_BACK, arrivals__at__lte=now)
+    named = Target.objects.filter(service__public_id__in={item.service_id for item in content.scope.items})
+    return named.select_related("service", "environment").annotate(failures_count=Count("arrivals", filter=recent)).order_by("pk")
+
+
+def risk_in(content: Content, rows: Iterable[Target]) -> Risk:
+    """The risk, of such rows."""
+    return risk_of(content, places=risk_places(content, rows))
+
+
+def risk_places(content: Content, rows: Iterable[Target]) -> tuple[RiskPlace, ...]:
+    """The places that the content names and that exist."""
     wanted = {(item.service_id, each.id) for item in content.scope.items for each in item.environments}
-    recent = Q(arrivals__outcome__in=WENT_WRONG, arrivals__at__gt=now - LOOKED_BACK, arrivals__at__lte=now)
-    named = Target.objects.filter(service__public_id__in={service for service, _ in wanted}).select_related("service", "environment")
-    rows = named.annotate(failures_count=Count("arrivals", filter=recent)).order_by("pk")
     return tuple(
         RiskPlace(
             service_id=row.service.public_id,
@@ -136,7 +174,7 @@ def risk_places(content: Content, *, now: datetime) -> tuple[RiskPlace, ...]:
             rank=row.environment.rank,
             change_required=row.environment.change_required,
             runs_something=bool(row.running_identities),
-            failures_count=row.failures_count,
+            failures_count=row.failures_count,  # type: ignore[attr-defined] # annotated above
         )
         for row in rows
         if (row.service.public_id, row.environment.public_id) in wanted
@@ -176,3 +214,20 @@ def references_of(change: Change) -> list[Reference]:
     for item in change.items.filter(is_current=True).select_related("service"):
         found.add(item.service.reference)
     return sorted(found)
+
+
+def waiting_model_proposal(slug: str) -> ChangeModelProposal | None:
+    """What is proposed for the model of this short name and not decided."""
+    return ChangeModelProposal.objects.filter(slug=slug, decided_at__isnull=True).select_related("proposed_by").first()
+
+
+def model_proposal_facts(proposal: ChangeModelProposal) -> ModelProposalFacts:
+    """One proposal as rules see it; model and proposer are read with it. Whoever was merged is who they are merged into."""
+    by, model = proposal.proposed_by.merged_into or proposal.proposed_by, proposal.model
+    return ModelProposalFacts(
+        proposed_by=by.public_id,
+        proposer=by.name,
+        is_proposer_administrator=standing_grants().filter(person=by, role=Role.ADMINISTRATOR).exists(),
+        is_decided=proposal.decided_at is not None,
+        is_outdated=model is not None and (model.version_id != proposal.replaces_id or model.retired_at is not None),
+    )

@@ -108,6 +108,7 @@ OPEN = frozenset({State.IN_REVIEW, State.APPROVED, State.IN_PROGRESS})
 ENDED = frozenset({State.POST_REVIEW, State.CLOSED, State.REJECTED, State.WITHDRAWN, State.EXPIRED})
 EDITABLE = frozenset({State.DRAFT, State.IN_REVIEW, State.APPROVED, State.IN_PROGRESS})
 LEG_OPEN = frozenset({LegState.WAITING, LegState.STARTED, LegState.FAILED})
+LEG_AHEAD = frozenset({LegState.WAITING, LegState.FAILED})  # it is still to bring something there, as long as its change is not over
 LEG_UNTOUCHED = frozenset({LegState.WAITING, LegState.SKIPPED})  # in the others something was, or may have been, deployed
 LARGEST_FAILURES = 3  # a leg that failed this often is not started again
 

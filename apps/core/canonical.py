@@ -63,6 +63,8 @@ def utc_seconds(moment: datetime) -> str:
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    if type(value) is str:  # most of what is written
+        return canonical_text(value)
     match value:
         case None | bool():
             return value

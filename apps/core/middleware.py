@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import is_valid_path
 from django.utils.cache import add_never_cache_headers
 
 from apps.core.problems import problem_json
@@ -37,6 +38,26 @@ def never_cache_signed_in(get_response: Handler) -> Handler:
         return response
 
     return handle
+
+
+def page_of_wrong_method(get_response: Handler) -> Handler:
+    """Give a page to whoever opens an address that only takes what a form sends: the reload of a refused form, or an old link."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code != 405 or response.content or request.method != "GET":
+            return response
+        page = render(request, "errors/405.html", {"above": address_above(request.path)}, status=405)
+        page["Allow"] = response["Allow"]
+        return page
+
+    return handle
+
+
+def address_above(path: str) -> str:
+    """The page an address belongs to, or the first one."""
+    above = f"{path.rstrip('/').rpartition('/')[0]}/"
+    return above if is_valid_path(above) else "/"
 
 
 class refusal_page:  # noqa: N801 - a middleware is named like the function it is

@@ -71,3 +71,8 @@ def exact_words(moment: datetime) -> str:
     """Say MOMENT to the second in UTC, for the hover text."""
     utc = moment.astimezone(UTC)
     return f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M:%S} UTC"
+
+
+def utc_words(at: datetime) -> str:
+    """`20 Nov 21:00 UTC`, whatever zone the moment was written in: for sentences of rules, which know no reader."""
+    return f"{at.astimezone(UTC):%d %b %H:%M} UTC"

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import page_not_found
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -46,6 +47,15 @@ def problem_json(status: int, code: str, detail: str, **more: object) -> JsonRes
         status=status,
         content_type=MEDIA_TYPE,
     )
+
+
+def no_such_address(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What an address that leads nowhere answers: a problem to a program, a page to a person."""
+    if request.path.startswith("/api/"):
+        return problem_json(
+            404, "not_found", "There is no such address.", cure="The addresses are in docs/openapi.yaml; none ends in a slash."
+        )
+    return page_not_found(request, exception)
 
 
 def refusal_body(refusal: Refusal) -> dict[str, object]:

@@ -8,14 +8,17 @@ from functools import cache
 from typing import Final
 
 import nh3
+from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 KEPT: Final = {"\n", "\t"}
 HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, format, surrogates, private, breaks
 LIKELY = re.compile(r"[^\n\t\x20-\x7e]")
 WORD_OR_LIKELY = re.compile(r"[^\W\d_]+|[^\n\t\x20-\x7e]")
+LINKS = re.compile(r"\bCHG-[1-9][0-9]{0,17}\b|\bhttps?://[^\s<>\"⟨⟩]+[^\s<>\"⟨⟩.,;:!?)\]'*_]")
 # Cyrillic, Greek and Armenian letters that most fonts draw as Latin ones.
 ALIKE: Final = frozenset("аеорсухіјѕһԁԛԝкмнтвгАВЕЗІЈКМНОРСТУХѴԌԚԜαγικνορτυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսԼՕՍ")
 TAGS: Final = {
@@ -91,10 +94,42 @@ def reader() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 
 
+def name_hidden(text: str) -> str:
+    """TEXT with each hidden character named in its place, for where no mark can stand: the title of a tab."""
+    return LIKELY.sub(lambda m: f"⟨{codepoint(m.group())}⟩" if is_hidden(m.group()) else m.group(), text.replace("\r\n", "\n"))
+
+
+def linked(tokens: list[Token]) -> list[Token]:
+    """The same text with changes and addresses as links, outside of code and of links that somebody wrote."""
+    for token in tokens:
+        inside, found = 0, []
+        for child in token.children or ():
+            inside += child.nesting if child.type.startswith("link_") else 0
+            found += _links_in(child) if child.type == "text" and not inside else [child]
+        if token.children:
+            token.children = found
+    return tokens
+
+
+def _links_in(text: Token) -> list[Token]:
+    found, at = [], 0
+    for match in LINKS.finditer(text.content):
+        said = match.group().rstrip(".,;:!?)]'*_")
+        href = said if "://" in said else reverse("home:change", args=[said])
+        found += [_words(text.content[at : match.start()]), Token("link_open", "a", 1, attrs={"href": href}), _words(said)]
+        found.append(Token("link_close", "a", -1))
+        at = match.start() + len(said)
+    return [*found, _words(text.content[at:])]
+
+
+def _words(text: str) -> Token:
+    return Token("text", "", 0, content=text)
+
+
 def render_markdown(text: str) -> SafeString:
     """Render TEXT as Markdown and keep an allow-list of tags; headings stay below the page's own."""
-    visible = LIKELY.sub(lambda m: f"⟨{codepoint(m.group())}⟩" if is_hidden(m.group()) else m.group(), text.replace("\r\n", "\n"))
-    tokens = reader().parse(visible)
+    visible = name_hidden(text)
+    tokens = linked(reader().parse(visible))
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = "h4"

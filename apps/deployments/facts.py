@@ -1,11 +1,14 @@
 """The queries that build what the rules about deployments are asked with."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from apps.approvals.facts import PolicyShelf
 from apps.approvals.models import Decision, SignOff
+from apps.approvals.rules import keeps_start_apart
 from apps.catalog.models import Arrival, Outcome, Target
 from apps.catalog.rules import PersonFacts
 from apps.catalog.settings_body import Check, SettingsBody, read_settings
@@ -26,14 +29,15 @@ def caller(person: PersonFacts, change: Change | None) -> Caller:
     """Who asks, as the rules about deployments see them."""
     if change is None:
         return Caller(roles=person.roles)
+    signed = SignOff.objects.filter(change=change, withdrawn_at__isnull=True)
+    return caller_among(signed.select_related("person__merged_into"), change, roles=person.roles, canonical_id=person.canonical_id)
+
+
+def caller_among(sign_offs: Iterable[SignOff], change: Change, *, roles: frozenset[str], canonical_id: UUID) -> Caller:
+    """Who asks, by what was read already: the change's standing sign-offs, and the roles that the person has there."""
     requester = change.requester.merged_into or change.requester
-    signed = SignOff.objects.filter(change=change, withdrawn_at__isnull=True, decision=Decision.APPROVE)
-    signers = {sign_off.person.merged_into or sign_off.person for sign_off in signed.select_related("person__merged_into")}
-    return Caller(
-        roles=person.roles,
-        is_requester=requester.public_id == person.canonical_id,
-        has_signed=person.canonical_id in {signer.public_id for signer in signers},
-    )
+    signers = {(one.person.merged_into or one.person).public_id for one in sign_offs if one.decision == Decision.APPROVE}
+    return Caller(roles=roles, is_requester=requester.public_id == canonical_id, has_signed=canonical_id in signers)
 
 
 def deployment_facts(deployment: Deployment, asker: Caller) -> DeploymentFacts:
@@ -49,7 +53,7 @@ def forbids_signers(order: Leg, shelf: PolicyShelf) -> bool:
     if settings is not None and read_settings(bytes(settings.body)).forbid_approver_start:
         return True
     policy = shelf.find(environment_id=order.environment_id, service_id=order.service_id, kind=order.change.kind, risk=order.change.risk)
-    return policy is not None and policy.forbid_approver_start
+    return policy is not None and keeps_start_apart(policy)
 
 
 def way_back_facts(deployment: Deployment) -> WayBackFacts:

@@ -1,11 +1,11 @@
 """Why a verb would be refused now: asked by the verbs under their locks, and by pages for their buttons, with the same answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from apps.approvals.facts import PolicyShelf, policies_for
 from apps.audit.names import read_actor
-from apps.catalog.models import Target
+from apps.catalog.models import Service, Target
 from apps.catalog.settings_body import read_settings
 from apps.catalog.steps import asker
 from apps.catalog.versions import Version
@@ -42,6 +42,15 @@ class Look:
     fault: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What legs share: the policies, who asks as each service sees them, and the orders that are on their way, by the leg's row."""
+
+    shelf: PolicyShelf
+    callers: Mapping[Service, Caller]
+    open_orders: Mapping[int | None, str]
+
+
 def look_at(leg: Leg) -> Look:
     """Ask the driver."""
     return Look(_looked_at(leg), settings_fault(leg.target, _version(leg)))
@@ -53,17 +62,24 @@ def order_refusal(leg: Leg, *, by: Actor, look: Look | None = None) -> Refusal |
     return order_refusals({leg: verdict_now(leg)}, by=by, looks=known)[leg.pk]
 
 
-def order_refusals(verdicts: Mapping[Leg, Verdict], *, by: Actor, looks: Mapping[Leg, Look] | None = None) -> dict[int, Refusal | None]:
-    """The same for legs of which the gate has just been asked, by the leg's row; what they share is read once."""
-    shelf = policies_for({leg.environment for leg in verdicts})
-    callers = {service: caller(asker(by, service), change) for service, change in {leg.service: leg.change for leg in verdicts}.items()}
-    on_their_way = {order.leg_id: order.ref for order in Deployment.objects.open().filter(leg__in=[leg.pk for leg in verdicts])}
+def order_refusals(
+    verdicts: Mapping[Leg, Verdict], *, by: Actor, looks: Mapping[Leg, Look] | None = None, shared: Shared | None = None
+) -> dict[int, Refusal | None]:
+    """The same for legs of which the gate has just been asked, by the leg's row; what they share is read once, or given."""
+    known = shared or _shared(verdicts, by)
     found = {}
     for leg, verdict in verdicts.items():
-        facts = order_facts(leg, verdict, who=callers[leg.service], shelf=shelf, open_order=on_their_way.get(leg.pk, ""))
+        who, on_its_way = known.callers[leg.service], known.open_orders.get(leg.pk, "")
+        facts = order_facts(leg, verdict, who=who, shelf=known.shelf, open_order=on_its_way)
         look = (looks or {}).get(leg) or look_at(leg)
         found[leg.pk] = why_not_order(replace(facts, settings_fault=look.fault))
     return found
+
+
+def _shared(legs: Collection[Leg], by: Actor) -> Shared:
+    callers = {service: caller(asker(by, service), change) for service, change in {leg.service: leg.change for leg in legs}.items()}
+    orders = Deployment.objects.open().filter(leg__in=[leg.pk for leg in legs])
+    return Shared(policies_for({leg.environment for leg in legs}), callers, {order.leg_id: order.ref for order in orders})
 
 
 def order_facts(leg: Leg, verdict: Verdict, *, who: Caller, shelf: PolicyShelf, open_order: str) -> OrderFacts:

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max
 
-from apps.audit.names import actor_text
+from apps.approvals.steps import note_implementer
+from apps.audit.names import actor_text, read_actor
 from apps.audit.vocabulary import Event
 from apps.catalog.models import Outcome, Target
 from apps.catalog.steps import free_target, note_arrival, occupy_target, running_version
@@ -59,6 +60,7 @@ def begin(held: Held, *, by: Actor, policy_digest: str = "") -> None:
     reserve(target, held_for=order.public_id, starts_at=at, until=at + reach, by=by, at=at)
     if order.leg is not None:
         leg_started(order.leg, by=by, at=at)
+        note_implementer(order.leg, by=read_actor(order.ordered_by), at=at)
     _run(order, by=by, at=at, policy_digest=policy_digest)
 
 

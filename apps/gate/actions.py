@@ -2,30 +2,47 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from apps.accounts.steps import asker
+from apps.accounts.facts import are_two_administrators
+from apps.accounts.steps import asker, person_by_actor
+from apps.approvals.models import ProposalOutcome
 from apps.audit.attempts import recorded_refusal
 from apps.audit.names import actor_text
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
+from apps.catalog.facts import environment_facts as place_of
+from apps.catalog.facts import person_facts
 from apps.catalog.models import Environment, Service
+from apps.catalog.rules import retired
+from apps.catalog.steps import write_environment
 from apps.core.actors import Actor, ActorKind
 from apps.core.locks import database_now, take_calendar_guard
 from apps.core.refusals import BadContent, Refused
 from apps.core.texts import read_line
 from apps.core.verbs import verb
-from apps.gate.models import GateToken, RuleMode
+from apps.gate.models import GateToken, Relaxation, RuleMode
 from apps.gate.rules import Action, AskerFacts, Detail, Mode
+from apps.gate.rules.relaxing import (
+    REQUIRED,
+    errors_of,
+    weakens,
+    why_not_confirm_relaxation,
+    why_not_end_relaxation,
+    why_not_propose_relaxation,
+    why_not_weaken,
+)
 from apps.gate.rules.tokens import why_not_administer, why_not_mode, why_not_revoke, why_not_scope
+from apps.gate.strictness import TITLES, as_it_is, open_relaxations, relaxation_facts
 
 PREFIX = "ccg_"
 PREFIX_LENGTH = len(PREFIX) + 8
 LONGEST_NAME = 120
+LONGEST_REASON = 300
 HOST = "host"  # the system actor of commands: whoever has the host has the keys
 REFUSED_EVERY = timedelta(hours=1)
 
@@ -89,26 +106,84 @@ def revoke_gate_token(token_id: int, *, by: Actor, reason: str = "", now: dateti
     return token
 
 
+@recorded_refusal(Event.RELAXATION_REFUSED)
 @verb
 def set_rule_mode(
     *, environment_id: int, rule: str, mode: Mode, by: Actor, reason: str = "", now: datetime | None = None
 ) -> RuleMode | None:
-    """Say how a rule is applied in an environment; None where it is applied so already."""
+    """Say how a rule is applied in an environment; None where it is applied so already. To weaken it may take two."""
     take_calendar_guard()
     environment, now = Environment.objects.lock(environment_id, now)
     _let_administrator(by)
     if refusal := why_not_mode(rule):
         raise Refused(refusal, about=environment.reference)
-    row = RuleMode.objects.filter(environment=environment, rule=rule).first()
-    before = row.mode if row else Mode.ENFORCED.value
+    before = as_it_is(environment, rule)
     if before == mode:
         return None
-    row = row or RuleMode(environment=environment, rule=rule)
-    row.mode, row.set_at, row.set_by = mode, now, actor_text(by)
-    row.save()
-    data = {"rule": rule, "mode": mode, "before": before}
-    record(Event.RULE_MODE_CHANGED, subject=environment, by=by, at=now, data=data, details={"reason": reason})
-    return row
+    is_weaker = weakens(rule, before, mode)
+    if refusal := why_not_weaken(are_two=not _is_host(by) and are_two_administrators(), is_weaker=is_weaker):
+        raise Refused(refusal, about=environment.reference)
+    hands: dict[str, object] = {"single_handed": True} if is_weaker else {}
+    return _put_mode(environment, rule=rule, mode=mode, by=by, at=now, told=({"before": before, **hands}, {"reason": reason}))
+
+
+@recorded_refusal(Event.RELAXATION_REFUSED)
+@verb
+def propose_relaxation(
+    *, environment_id: int, rule: str, after: str, by: Actor, reason: str = "", now: datetime | None = None
+) -> Relaxation:
+    """Propose that a rule, or without one what a change needs, is less strict; it holds when another administrator confirms it.
+
+    Raises BadContent naming each field."""
+    take_calendar_guard()
+    environment, now = Environment.objects.lock(environment_id, now)
+    _let_administrator(by)
+    if refusal := retired(place_of(environment)):
+        raise Refused(refusal, about=environment.reference)
+    if errors := errors_of(rule, after):
+        raise BadContent(errors)
+    said = read_line(reason, field="reason", longest=LONGEST_REASON, empty=True)
+    before, waiting = as_it_is(environment, rule), open_relaxations(environment).filter(rule=rule).first()
+    if refusal := why_not_propose_relaxation(rule, before=before, after=after, waiting_by=waiting.proposed_by.name if waiting else ""):
+        raise Refused(refusal, about=environment.reference)
+    person = person_by_actor(by)
+    given = {"environment": environment, "rule": rule, "before": before, "after": after, "reason": said}
+    made = Relaxation.objects.create(**given, proposed_at=now, proposed_by=person)
+    details = {"what": TITLES[rule], "reason": said}
+    record(Event.RELAXATION_PROPOSED, subject=made, refs=[environment.reference], by=by, at=now, data=_told(made), details=details)
+    return made
+
+
+@recorded_refusal(Event.RELAXATION_REFUSED)
+@verb
+def confirm_relaxation(*, relaxation_id: int, by: Actor, now: datetime | None = None) -> Relaxation:
+    """Let the environment ask for less, as another administrator proposed."""
+    take_calendar_guard()
+    relaxation, environment, now = _relaxation(relaxation_id, now)
+    if refusal := why_not_confirm_relaxation(person_facts(person_by_actor(by)), relaxation=relaxation_facts(relaxation)):
+        raise Refused(refusal, about=relaxation.reference)
+    _decide(relaxation, ProposalOutcome.CONFIRMED, by=by, at=now)
+    proposer = relaxation.proposed_by
+    if relaxation.rule == REQUIRED:
+        write_environment(environment, {"change_required": relaxation.after}, by=by, at=now, proposed_by=proposer)
+    else:
+        told = {"before": relaxation.before}, {"reason": relaxation.reason, "proposer": proposer.name}
+        _put_mode(environment, rule=relaxation.rule, mode=Mode(relaxation.after), by=by, at=now, told=told)
+    return relaxation
+
+
+@recorded_refusal(Event.RELAXATION_REFUSED)
+@verb
+def end_relaxation(*, relaxation_id: int, by: Actor, now: datetime | None = None) -> Relaxation:
+    """Take one's own proposal back, or refuse another's. The environment stays as it is."""
+    take_calendar_guard()
+    relaxation, _, now = _relaxation(relaxation_id, now)
+    facts, person = relaxation_facts(relaxation), person_facts(person_by_actor(by))
+    if refusal := why_not_end_relaxation(person, relaxation=facts):
+        raise Refused(refusal, about=relaxation.reference)
+    own = person.canonical_id == facts.proposed_by
+    _decide(relaxation, ProposalOutcome.TAKEN_BACK if own else ProposalOutcome.REFUSED, by=by, at=now)
+    return relaxation
 
 
 @verb
@@ -122,7 +197,41 @@ def note_dead_token(dead: AskerFacts, *, at: datetime) -> None:
     record(Event.GATE_TOKEN_REFUSED, subject=token, by=by, at=at, data={"code": "token_over"}, details={"name": token.name})
 
 
+def _relaxation(pk: int, now: datetime | None) -> tuple[Relaxation, Environment, datetime]:
+    relaxation, at = Relaxation.objects.lock(pk, now)
+    environment, _ = Environment.objects.lock(relaxation.environment_id, at)
+    relaxation.environment = environment
+    return relaxation, environment, at
+
+
+def _decide(relaxation: Relaxation, outcome: ProposalOutcome, *, by: Actor, at: datetime) -> None:
+    relaxation.outcome, relaxation.decided_by, relaxation.decided_at = outcome.value, person_by_actor(by), at
+    relaxation.save(update_fields=["outcome", "decided_by", "decided_at"])
+    refs, proposer = [relaxation.environment.reference, relaxation.proposed_by.reference], relaxation.proposed_by.name
+    details, data = {"what": TITLES[relaxation.rule], "proposer": proposer}, {**_told(relaxation), "outcome": outcome.value}
+    record(Event.RELAXATION_DECIDED, subject=relaxation, refs=refs, by=by, at=at, data=data, details=details)
+
+
+def _told(relaxation: Relaxation) -> dict[str, object]:
+    return {"rule": relaxation.rule or None, "before": relaxation.before, "after": relaxation.after}
+
+
+def _put_mode(
+    environment: Environment, *, rule: str, mode: Mode, by: Actor, at: datetime, told: tuple[Mapping[str, object], Mapping[str, str]]
+) -> RuleMode:
+    row = RuleMode.objects.filter(environment=environment, rule=rule).first() or RuleMode(environment=environment, rule=rule)
+    row.mode, row.set_at, row.set_by = mode, at, actor_text(by)
+    row.save()
+    data, details = told
+    said = {"rule": rule, "mode": mode, **data}
+    record(Event.RULE_MODE_CHANGED, subject=environment, by=by, at=at, data=said, details=details)
+    return row
+
+
+def _is_host(by: Actor) -> bool:
+    return by.kind is ActorKind.SYSTEM and by.id == HOST
+
+
 def _let_administrator(by: Actor, token: GateToken | None = None) -> None:
-    is_host = by.kind is ActorKind.SYSTEM and by.id == HOST
-    if refusal := why_not_administer(is_administrator=is_host or asker(by).is_administrator):
+    if refusal := why_not_administer(is_administrator=_is_host(by) or asker(by).is_administrator):
         raise Refused(refusal, about=token.reference if token else None)

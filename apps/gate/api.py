@@ -59,7 +59,7 @@ def evaluations(request: HttpRequest) -> HttpResponse:
     credential = _credential(request)
     if credential is None:
         return _no_token()
-    question, dry_run = read_question(read_body(_bounded(request)), credential=credential, key=request.headers.get("Idempotency-Key", ""))
+    question, dry_run = read_question(read_body(_bounded(request)), credential=credential, key=request.META.get("HTTP_IDEMPOTENCY_KEY", ""))
     return _response(answer(question, dry_run=dry_run))
 
 
@@ -94,7 +94,8 @@ def _bounded(request: HttpRequest) -> bytes:
 
 
 def _credential(request: HttpRequest) -> Credential | None:
-    return read_bearer(request.headers.get("Authorization", ""))
+    # From META: `request.headers` makes a mapping of every header, which costs as much as judging.
+    return read_bearer(request.META.get("HTTP_AUTHORIZATION", ""))
 
 
 def _no_token() -> HttpResponse:

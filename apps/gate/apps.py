@@ -1,10 +1,12 @@
-"""Registers the app, its checks, and makes partitions ahead whenever migrations have run."""
+"""Registers the app, its checks, and makes partitions and functions whenever migrations have run."""
 
 from importlib import import_module
 
 from django.apps import AppConfig
 from django.db import connections
 from django.db.models.signals import post_migrate
+
+from apps.gate.functions import make_functions
 
 
 class Gate(AppConfig):
@@ -19,8 +21,10 @@ class Gate(AppConfig):
 
 
 def make_ahead(*, using: str, **_: object) -> None:
-    """An installation that was down for months has partitions again before the first question."""
+    """An installation that was down for months has partitions before the first question, a new release its functions."""
     with connections[using].cursor() as cursor:
         cursor.execute("select to_regproc('gate_make_partitions') is not null")
-        if cursor.fetchone() == (True,):
-            cursor.execute("select gate_make_partitions(3)")
+        if cursor.fetchone() != (True,):
+            return
+        cursor.execute("select gate_make_partitions(3)")
+    make_functions(using=using)

@@ -195,8 +195,9 @@ def _permits(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Permit
 
 
 def _expiry(facts: Facts, verdict: Verdict) -> datetime:
-    """An hour at most, and not beyond what made it a yes: the signed period and the open window."""
+    """An hour at most, and not beyond what made it a yes: the signed period, the open window and the exceptions it relied on."""
     leg, ends = judged_leg(facts, verdict), [facts.now + LONGEST_LIFE]
+    ends += [finding.lifted_until for finding in verdict.findings if finding.lifted_until is not None]
     if facts.question.action is Action.DEPLOY:
         ends += [leg.period.not_after] if leg and facts.environment and facts.environment.change_required != "NO" else []
         windows = [one.ends_at for one in facts.calendar if one.kind == "WINDOW" and one.covers_now and one.ends_at]
@@ -227,7 +228,7 @@ def _live_tickets(before: Mapping[str, Any], facts: Facts, permits: Sequence[Per
         for one, expires_at in stored
         if expires_at > soon
     }
-    found = [fresh[permit.binds] for permit in permits if permit.binds in fresh]
+    found = [fresh[permit.binds] for permit in permits if permit.binds in fresh and fresh[permit.binds].expires_at <= permit.expires_at]
     return found if len(found) == len(permits) else []
 
 

@@ -6,6 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from apps.accounts.models import Person
+from apps.approvals.models import ProposalOutcome
 from apps.catalog.models import Environment
 from apps.core.ids import new_id
 from apps.core.locks import Lockable
@@ -71,6 +73,40 @@ class RuleMode(models.Model):
             models.UniqueConstraint(fields=["environment", "rule"], name="one_mode_per_rule"),
             models.CheckConstraint(condition=~Q(rule__in=sorted(KEPT)), name="rule_can_be_off"),
         ]
+
+
+class Relaxation(models.Model):
+    """That an environment asks for less, proposed by one administrator and confirmed by another."""
+
+    public_id = models.UUIDField(default=new_id, unique=True, editable=False)
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    rule = models.CharField(max_length=30, default="", blank=True)  # empty: what a change needs there
+    before = models.CharField(max_length=10)
+    after = models.CharField(max_length=10)
+    reason = models.CharField(max_length=300, default="", blank=True)
+    proposed_at = models.DateTimeField()
+    proposed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    outcome = models.CharField(max_length=10, choices=ProposalOutcome, default="", blank=True)
+
+    objects = Lockable["Relaxation"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "rule"], condition=Q(decided_at__isnull=True), name="one_open_relaxation"),
+            models.CheckConstraint(
+                condition=Q(decided_at__isnull=True, decided_by__isnull=True, outcome="")
+                | (Q(decided_at__isnull=False, decided_by__isnull=False) & ~Q(outcome="")),
+                name="relaxation_decided_at_and_by",
+            ),
+            models.CheckConstraint(condition=~Q(outcome="CONFIRMED") | ~Q(decided_by=models.F("proposed_by")), name="nobody_relaxes_alone"),
+        ]
+
+    @property
+    def reference(self) -> Reference:
+        """`relaxation:<public id>`."""
+        return reference("relaxation", self.public_id)
 
 
 class Evaluation(models.Model):

@@ -21,6 +21,7 @@ def person_in(body: Body) -> PersonFacts:
         owner_of=frozenset(body["owner_of"] or ()),
         canonical_id=UUID(body["canonical"]),
         stands_for=frozenset(UUID(one) for one in body["stands_for"] or ()),
+        inactive_until=datetime.fromisoformat(body["inactive_until"]) if body["inactive_until"] else None,
     )
 
 

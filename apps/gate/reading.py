@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -10,8 +10,10 @@ from uuid import UUID
 
 from apps.approvals.policy_body import read_policy
 from apps.approvals.proof import Claim, is_by_passkey, proved_statement, stated
-from apps.approvals.rules import PolicyFacts, QuorumFacts, SignOffFacts
-from apps.changes.content import Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
+from apps.approvals.rules import PolicyFacts, QuorumFacts, SignOffFacts, editor_of
+from apps.changes.content import PARTS, Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
+from apps.gate.exceptions import exceptions_in
+from apps.gate.legs import LEGS, PEOPLE
 from apps.gate.passkeys import passkey_in
 from apps.gate.people import person_in, place_in
 from apps.gate.rules import (
@@ -31,7 +33,7 @@ from apps.gate.rules import (
     SlotFacts,
     TargetFacts,
 )
-from apps.gate.statement import LEGS, PEOPLE
+from apps.gate.standard import bound_model, pre_approval_in
 
 Body = Mapping[str, Any]
 NOTED_EVERY = timedelta(hours=1)
@@ -152,8 +154,10 @@ def _target(body: Body | None) -> TargetFacts | None:
 def _leg(body: Body, whole: Body) -> LegFacts:
     scope, rollback, period = _content(body["scope"], body["rollback"], body["period"])
     digests: Mapping[str, str] = body["digests"]
-    named = _named(scope, UUID(whole["service"]["id"]), UUID(whole["environment"]["id"]))
     bound = _digest(_bound(body, number=body["revision"], author=body["author"]), tuple(digests.items()))
+    is_intact = digests == body["stored"] and bound == body["digest"]
+    beforehand = pre_approval_in(body, whole, scope=scope, rollback=rollback, is_intact=is_intact)
+    named = _named(scope, UUID(whole["service"]["id"]), UUID(whole["environment"]["id"]))
     slot = body["slot"]
     return LegFacts(
         pk=body["pk"],
@@ -165,13 +169,15 @@ def _leg(body: Body, whole: Body) -> LegFacts:
         failures=body["failures"],
         revision=body["revision"],
         revision_digest=body["digest"],
-        is_intact=digests == body["stored"] and bound == body["digest"],
+        is_intact=is_intact,
         identities=named.identities if named else (),
         label=named.label if named else "",
         period=period,
         rollback=rollback,
         slot=SlotFacts(_moment(slot["starts_at"]), _moment(slot["ends_at"])) if slot else None,
-        quorum=_quorum(body, whole),
+        quorum=replace(_quorum(body, whole), pre_approval=beforehand),
+        kind=body["kind"],
+        exceptions=exceptions_in(body, installation=UUID(whole["installation"]), target=UUID(whole["target"]["id"])),
     )
 
 
@@ -189,12 +195,17 @@ def _quorum(body: Body, whole: Body) -> QuorumFacts:
         policy=_policy(policy["body"], UUID(policy["id"]), policy["name"], policy["number"], policy["digest"]) if policy else None,
         digests=body["digests"],
         sign_offs=tuple(_sign_off(one, leg=body, installation=installation) for one in body["sign_offs"] or ()),
-        hands={hand: frozenset({UUID(body["hands"][hand])}) for hand in ("requester", "last_editor")},
+        hands=_hands(body["hands"]),
         # A group too large to be read whole is read as empty, and an empty group never agrees.
         people=tuple(person_in(one) for one in people) if len(people) <= PEOPLE else (),
         settings={target["id"]: target["settings"]} if target["settings"] else {},
         leg_state=body["state"],
     )
+
+
+def _hands(body: Body) -> dict[str, frozenset[UUID]]:
+    editors = {editor_of(part): frozenset({UUID(body["editors"][part])}) for part in PARTS}
+    return {"requester": frozenset({UUID(body["requester"])}), **editors}
 
 
 def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
@@ -265,7 +276,7 @@ def _named(scope: Scope, service: UUID, environment: UUID) -> ItemContent | None
 
 
 def _bound(leg: Body, *, number: int, author: str) -> Bound:
-    return Bound(UUID(leg["change"]), leg["kind"], UUID(leg["requester"]), number, UUID(author))
+    return Bound(UUID(leg["change"]), leg["kind"], UUID(leg["requester"]), number, UUID(author), bound_model(leg))
 
 
 @lru_cache(maxsize=REMEMBERED)

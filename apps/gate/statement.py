@@ -1,113 +1,14 @@
 """The gate's statement: every fact of one question in one trip. What exists, now, bounded; nothing is decided in SQL.
 
 Each part is a scalar subquery with an index and a LIMIT: planned alone, so the cost is the number of probes and does not
-grow with the tables. Whatever is asked, exactly one row comes back."""
+grow with the tables. Whatever is asked, exactly one row comes back. What is read of an open leg stands in `legs.py`."""
 
 from functools import cache
 
+from apps.gate.legs import PERSON, legs, legs_named
 from apps.gate.wire import Statement
 
-LEGS = 8  # open legs of one version in one environment that are read; one more is a finding of its own
-SIGN_OFFS, PEOPLE, CLOSED, CALENDAR, FEW, ARRIVALS = 64, 200, 4, 20, 5, 20
-
-# The roles, teams and ownerships that hold for the service; `p` is the person, who stands as the one they are merged into.
-PERSON = """(select json_build_object(
-    'id', p.public_id, 'name', p.name, 'active', p.is_active and p.merged_into_id is null, 'canonical', z.public_id,
-    'roles', case when z.is_active and z.merged_into_id is null then (select json_agg(x.role) from accounts_rolegrant x
-              where x.person_id = z.id and x.revoked_at is null and (x.team_id is null or x.team_id = q.team_id)) end,
-    'stands_for', (select json_agg(m.public_id) from accounts_person m where m.merged_into_id = z.id),
-    'teams', (select json_agg(t.public_id) from accounts_membership x join accounts_team t on t.id = x.team_id
-              where x.person_id = z.id and x.ended_at is null),
-    'owner_of', (select json_agg(x.kind) from catalog_ownership x
-                 where x.service_id = q.service_id and x.ended_at is null
-                   and (x.person_id = z.id or x.person_id in (select m.id from accounts_person m where m.merged_into_id = z.id))))
-  from accounts_person z where z.id = coalesce(p.merged_into_id, p.id))"""
-
-# What a passkey signed, and the passkey it names; any column that is filled is told, so that none can be half there.
-PASSKEY = """case when length(o.credential_id) + length(o.authenticator_data) + length(o.client_data) + length(o.assertion) > 0
-    or o.rp_id <> '' or o.origin <> '' then json_build_object(
-    'columns', json_build_array(encode(o.credential_id, 'base64'), encode(o.authenticator_data, 'base64'),
-                                encode(o.client_data, 'base64'), encode(o.assertion, 'base64')), 'rp_id', o.rp_id, 'origin', o.origin,
-    'enrolment', (select json_build_object('person', w.public_id, 'public_key', encode(k.public_key, 'base64'), 'rp_id', k.rp_id,
-                                           'enrolled_at', k.enrolled_at, 'removed_at', k.removed_at)
-                  from accounts_passkey k join accounts_person w on w.id = k.person_id where k.credential_id = o.credential_id)) end"""
-
-# In whose place it was given, and by what: read only where a sign-off says so. Whoever was merged is who they stand as.
-IN_PLACE_OF = f"""case when o.delegation_id is not null then (select json_build_object(
-    'asked_by', w.public_id, 'delegate', coalesce(m.public_id, y.public_id), 'starts_at', d.starts_at, 'ends_at', d.ends_at,
-    'ended_at', d.ended_at, 'services', d.service_ids, 'kinds', d.kinds, 'service', q.service_id, 'kind', h.kind, 'person', {PERSON})
-  from approvals_delegation d join accounts_person w on w.id = d.person_id join accounts_person y on y.id = d.delegate_id
-  left join accounts_person m on m.id = y.merged_into_id join accounts_person p on p.id = coalesce(w.merged_into_id, w.id)
-  where d.id = o.delegation_id) end"""
-
-SIGN_OFF = f"""(select json_agg(json_build_object(
-    'id', o.public_id, 'revision', o.revision_number, 'given_at', o.given_at, 'statement', encode(o.statement, 'base64'),
-    'statement_hash', o.statement_hash, 'signature', encode(o.signature, 'base64'), 'key_id', o.key_id, 'alg', o.alg,
-    'decision', o.decision, 'meaning', o.meaning, 'parts', o.covered_parts, 'author', o.author, 'digests', o.digests,
-    'passkey', {PASSKEY}, 'in_place_of', {IN_PLACE_OF}, 'person', {PERSON}) order by o.given_at, o.id)
-  from (select o.*, v.number as revision_number, w.public_id as author,
-          json_build_object('scope', v.scope_digest, 'plan', v.plan_digest, 'rollback', v.rollback_digest,
-                            'period', v.period_digest, 'story', v.story_digest) as digests
-        from approvals_signoff o join changes_revision v on v.id = o.revision_id join accounts_person w on w.id = v.author_id
-        where o.change_id = h.id and o.withdrawn_at is null order by o.id desc limit {SIGN_OFFS}) o
-  join accounts_person p on p.id = o.person_id)"""
-
-# The most specific policy: of the service before of all services, of the kind before of every kind, of the highest risk reached.
-POLICY = """select y.* from (
-    (select * from approvals_policy where environment_id = q.environment_id and service_id = q.service_id
-       and kind in ('', h.kind) and least_risk <= coalesce(h.risk, 0) and retired_at is null)
-    union all
-    (select * from approvals_policy where environment_id = q.environment_id and service_id is null
-       and kind in ('', h.kind) and least_risk <= coalesce(h.risk, 0) and retired_at is null)) y
-  where y.version_id is not null order by y.service_id nulls last, y.kind desc, y.least_risk desc limit 1"""
-
-# Members of a group are needed only where a rule asks everyone of it; the others never pay for this. Who was merged is
-# asked as the one they were merged into: nobody falls out of "everyone" by becoming somebody else.
-EVERYONE = f"""(
-    select json_agg({PERSON}) from (select distinct coalesce(k.merged_into_id, k.id) as id from (
-        select x.person_id as id from catalog_ownership x where x.service_id = q.service_id and x.ended_at is null
-        union select x.person_id from accounts_rolegrant x
-          where x.revoked_at is null and (x.team_id is null or x.team_id = q.team_id)
-            and x.role in (select r ->> 'role' from jsonb_path_query(convert_from(v.body, 'UTF8')::jsonb, '$.rules[*].group') r)
-        union select x.person_id from accounts_membership x join accounts_team t on t.id = x.team_id
-          where x.ended_at is null
-            and t.public_id::text in (select r ->> 'team' from jsonb_path_query(convert_from(v.body, 'UTF8')::jsonb, '$.rules[*].group') r)
-        union select x.id from accounts_person x
-          where x.public_id::text in (select jsonb_array_elements_text(r -> 'persons')
-                                      from jsonb_path_query(convert_from(v.body, 'UTF8')::jsonb, '$.rules[*].group') r
-                                      where r ? 'persons')
-      ) i join accounts_person k on k.id = i.id limit {PEOPLE + 1}) f join accounts_person p on p.id = f.id)"""
-
-
-def _leg(*, everyone: bool) -> str:
-    return f"""json_build_object(
-    'pk', g.id, 'id', g.public_id, 'state', g.state, 'failures', g.failures_count,
-    'change', h.public_id, 'ref', 'CHG-' || h.id, 'change_state', h.state, 'kind', h.kind,
-    'requester', a.public_id, 'author', b.public_id,
-    'hands', json_build_object('requester', coalesce((select z.public_id from accounts_person z where z.id = a.merged_into_id), a.public_id),
-                               'last_editor', coalesce((select z.public_id from accounts_person z where z.id = b.merged_into_id), b.public_id)),
-    'revision', r.number, 'digest', r.digest,
-    'scope', encode(r.scope, 'base64'), 'rollback', encode(r.rollback, 'base64'), 'period', encode(r.period, 'base64'),
-    'digests', json_build_object('scope', encode(sha256(r.scope), 'hex'), 'plan', encode(sha256(r.plan), 'hex'),
-                                 'rollback', encode(sha256(r.rollback), 'hex'), 'period', encode(sha256(r.period), 'hex'),
-                                 'story', encode(sha256(r.story), 'hex')),
-    'stored', json_build_object('scope', r.scope_digest, 'plan', r.plan_digest, 'rollback', r.rollback_digest,
-                                'period', r.period_digest, 'story', r.story_digest),
-    'slot', (select json_build_object('starts_at', w.starts_at, 'ends_at', w.ends_at) from schedule_slot w where w.leg_id = g.id),
-    'policy', (select json_build_object('id', y.public_id, 'name', y.name, 'number', v.number, 'digest', encode(sha256(v.body), 'hex'),
-                                        'body', encode(v.body, 'base64'), 'people', {EVERYONE if everyone else "null"})
-               from ({POLICY}) y join approvals_policyversion v on v.id = y.version_id),
-    'sign_offs', {SIGN_OFF})"""
-
-
-def _legs_named(is_open: str, order: str, limit: int) -> str:
-    """The legs that name one of the identities, a bounded number per identity: nobody can push another's leg out of sight."""
-    return f"""select distinct n.leg_id from unnest($4::text[]) as i(identity) cross join lateral (
-        select l.leg_id from changes_legidentity l
-        where l.service_id = q.service_id and l.environment_id = q.environment_id and l.identity = i.identity
-          and {is_open} and ($6::bigint is null or l.leg_id = $6)
-        order by l.leg_id {order} limit {limit}) n order by n.leg_id {order} limit {limit}"""
-
+CLOSED, CALENDAR, FEW, ARRIVALS = 4, 20, 5, 20
 
 PERSONAL = f"""case when q.personal_id is not null then json_build_object(
      'expires_at', q.personal_expires_at, 'revoked_at', q.personal_revoked_at,
@@ -130,7 +31,7 @@ ASKED_BEFORE = f"""(select json_build_object(
 
 # One row, also for an unknown token, service or target.
 ASKED = """with q as materialized (
-  select coalesce($5::timestamptz, clock_timestamp()) as at,
+  select coalesce($5::timestamptz, clock_timestamp()) as at, $4::text[] as identities, $6::bigint as leg_id,
     k.id as token_id, k.public_id as token_public_id, k.name as token_name, k.actions, k.service_ids, k.environment_ids, k.detail,
     k.expires_at as token_expires_at, k.revoked_at as token_revoked_at, k.used_at,
     {columns}
@@ -175,7 +76,7 @@ FACTS = {
     "modes": "(select json_object_agg(x.rule, x.mode) from gate_rulemode x where x.environment_id = q.environment_id)",
     "closed": f"""(select json_agg(json_build_object('ref', 'CHG-' || h.id, 'change_state', h.state, 'state', g.state,
                                                'identities', m.identities) order by g.id desc)
-             from ({_legs_named("not l.is_open", "desc", CLOSED)}) f
+             from ({legs_named("not l.is_open", "desc", CLOSED)}) f
              join changes_leg g on g.id = f.leg_id join changes_item m on m.id = g.item_id join changes_change h on h.id = g.change_id)""",
     "calendar": f"""(select json_agg(json_build_object('kind', x.kind, 'title', x.title, 'zone', x.time_zone, 'covers', x.covers_now,
                                                  'starts_at', x.starts_at, 'ends_at', x.ends_at, 'expanded_until', x.expanded_until))
@@ -207,14 +108,6 @@ FACTS = {
 }
 
 
-def _legs(*, everyone: bool) -> str:
-    return f"""(select json_agg({_leg(everyone=everyone)} order by g.id)
-           from ({_legs_named("l.is_open", "asc", LEGS + 1)}) f
-           join changes_leg g on g.id = f.leg_id join changes_change h on h.id = g.change_id
-           join changes_revision r on r.id = h.revision_id
-           join accounts_person a on a.id = h.requester_id join accounts_person b on b.id = r.author_id)"""
-
-
 TYPES = ("bytea", "text", "text", "text[]", "timestamptz", "bigint", "text", "text")
 
 
@@ -232,7 +125,7 @@ def gather_statement(*, personal: bool = False, keyed: bool = False, everyone: b
 def _text(*, personal: bool, keyed: bool, everyone: bool) -> str:
     asked = ASKED.replace("{columns}", PERSONAL_COLUMNS if personal else "").replace("{joins}", PERSONAL_JOIN if personal else "")
     facts = FACTS | {
-        "legs": _legs(everyone=everyone),
+        "legs": legs(everyone=everyone),
         "personal": PERSONAL if personal else "null",
         "asked_before": ASKED_BEFORE if keyed else "null",
     }

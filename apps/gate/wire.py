@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -81,8 +82,7 @@ def write(statement: Statement, parameters: Sequence[object]) -> list[Row]:
     with _speaking() as connection:
         _prepare(connection, statement)
         values: list[Any] = [_encoded(value) for value in parameters]  # the stub of psycopg.pq knows no NULL
-        formats = [pq.Format.BINARY if kind == "bytea" else pq.Format.TEXT for kind in statement.types]
-        result = connection.pgconn.exec_prepared(statement.name.encode(), values, formats)
+        result = connection.pgconn.exec_prepared(statement.name.encode(), values, _formats(statement.types))
         _check(connection, result)
         return [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
 
@@ -146,18 +146,27 @@ def _check(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> None
         raise psycopg.errors.error_from_result(result, connection.info.encoding)
 
 
+@cache
+def _formats(types: tuple[str, ...]) -> list[pq.Format]:
+    return [pq.Format.BINARY if kind == "bytea" else pq.Format.TEXT for kind in types]
+
+
 def _encoded(value: object) -> bytes | None:
-    match value:
+    match value:  # what there is most of comes first
         case None | bytes():
             return value
-        case bool():
-            return b"t" if value else b"f"
-        case datetime():
-            return value.isoformat().encode()
+        case str():
+            return value.encode()
+        case UUID():
+            return str(value).encode()
         case list() | tuple():
             return b"{" + b",".join(_quoted(item) for item in value) + b"}"
-        case str() | int() | UUID():
+        case bool():
+            return b"t" if value else b"f"
+        case int():
             return str(value).encode()
+        case datetime():
+            return value.isoformat().encode()
         case _:
             raise TypeError(f"{type(value).__name__} is no parameter of a statement.")
 

@@ -20,11 +20,12 @@ from apps.changes.access import get_change
 from apps.changes.actions import comment_on_change, withdraw_change
 from apps.changes.facts import content_of
 from apps.changes.models import Change, Comment, Revision
+from apps.changes.states import Kind
 from apps.core.strict_json import read_json
 from apps.home.facts.change_document import change_document
 from apps.home.finding_api import FoundChanges
 from apps.home.once import once
-from apps.home.reading import edited_content, named_changes, named_model, new_content
+from apps.home.reading import check_kind, edited_content, named_changes, named_model, new_content
 from apps.home.schema import (
     IDEMPOTENCY_KEY,
     ChangeInput,
@@ -77,12 +78,20 @@ class Changes(FoundChanges):
         Where it is submitted at once and something is missing, 422 names it and nothing is created."""
         person, given = _person(request), _read(ChangeInput, request)
         version = named_model(given["model"])
+        check_kind(given["kind"], version=version)
         content = new_content(given, person=person, now=timezone.now(), version=version)
         needs = [change.pk for change in named_changes(given["needs"], person=person)]
 
         def act() -> Change:
-            made_from = version.pk if version else None
-            return ask_for_change(content=content, by=actor_of(request), is_submitted=given["submit"], needs=needs, made_from=made_from)
+            made_from, is_emergency = version.pk if version else None, given["kind"] == Kind.EMERGENCY
+            return ask_for_change(
+                content=content,
+                by=actor_of(request),
+                is_submitted=given["submit"],
+                needs=needs,
+                made_from=made_from,
+                is_emergency=is_emergency,
+            )
 
         return once(request, person=person, act=act, tell=lambda change: _answer(person, change.ref, status=201))
 

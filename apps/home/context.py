@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.access import teams_of
-from apps.audit.seal import sealed_to
-from apps.home.facts.lamps import gates_now
+from apps.audit.seal import sealed_positions
+from apps.core.together import read_together
+from apps.home.facts.lamps import gate_rows, gates_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ GOVERN = (
     Place("Services", "sitemap", "catalog:services"),
     Place("People", "users", "accounts:people"),
     Place("Policies", "scale", "approvals:policies"),
+    Place("Exceptions", "bolt", "home:exceptions"),
     Place("Change models", "template", "home:change_models"),
     Place("Audit stream", "receipt", "home:audit"),
 )
@@ -46,19 +48,24 @@ DOCK = (MAIN[0], replace(MAIN[1], count=""), MAIN[2], Place("New", "circle-plus"
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The frame's data; for somebody who is not signed in only the organisation's name."""
     person = getattr(request, "user", None)
+    now = timezone.now()
     if person is None or not person.is_authenticated or getattr(request, "htmx", False):
-        return {"organisation": settings.ORGANISATION}
-    lamps = [{"environment": gate.environment.name, "tone": gate.tone, "icon": gate.icon, "word": gate.word} for gate in gates_now()]
+        return {"organisation": settings.ORGANISATION, "now": now}  # a part of a page tells the time as the page does
+    teams, sealed, gates = teams_of(person), sealed_positions(), gate_rows(now)
+    read_together(teams, sealed, gates)
+    lamps = [
+        {"environment": gate.environment.name, "tone": gate.tone, "icon": gate.icon, "word": gate.word} for gate in gates_in(gates, now)
+    ]
     return {
-        "now": timezone.now(),
+        "now": now,
         "shell": {
             "organisation": settings.ORGANISATION,
             "nav": links(MAIN, request.path),
             "govern": links(GOVERN, request.path),
             "dock": links(DOCK, request.path),
             "lamps": lamps,
-            "person": {"name": person.name, "team": ", ".join(team.name for team in teams_of(person))},
-            "sealed_to": sealed_to(),
+            "person": {"name": person.name, "team": ", ".join(team.name for team in teams)},
+            "sealed_to": next(iter(sealed), 0),
             "zone": str(timezone.get_current_timezone()),
             "search_url": reverse("home:changes"),
             "new_url": reverse("home:new_change"),

@@ -25,7 +25,8 @@ from apps.changes.steps.evidence import Piece, ShownFor, read_piece
 from apps.core.refusals import BadContent, Refused
 from apps.home.api import BoundedJSON
 from apps.home.facts.change_page import newest_of
-from apps.home.schema import Problem, TextField
+from apps.home.schema import Problem
+from apps.home.sent import TextField
 from apps.home.views.evidence import name_of
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from apps.changes.content.checks import MOST_EVIDENCE
@@ -18,7 +19,7 @@ class FilePicker(forms.FileInput):
     allow_multiple_selected = True
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__(attrs={"multiple": True, **(attrs or {})})
+        super().__init__(attrs={"multiple": True, "data-megabytes": settings.EVIDENCE_MEGABYTES, **(attrs or {})})
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> "list[UploadedFile[Any]]":  # noqa: ANN401 - Django's own signature
         """All files under the name, not the last one alone."""

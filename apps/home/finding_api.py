@@ -9,10 +9,12 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import Person
 from apps.core.refusals import BadContent
+from apps.home.facts.change_document import page_url
 from apps.home.facts.listing import COUNTED, Ask, Row, listing
 from apps.home.finding_schema import ChangeListOutput, SearchInput
 from apps.home.schema import Problem
 from apps.home.search.grammar import printed
+from apps.home.search.order import read_cursor
 
 
 class FoundChanges(APIView):
@@ -33,6 +35,8 @@ class FoundChanges(APIView):
         found = listing(request.user, Ask(asked["q"], asked["sort"], asked["after"], asked["size"]))
         if found.problems:
             raise BadContent({"q": [f"{one.term}: {one.message} {one.cure}" for one in found.problems]})
+        if asked["after"] and read_cursor(asked["after"], found.order) is None:
+            raise BadContent({"after": ["No page goes on from here. Send `next` of the answer before, with the same sort."]})
         body = {
             "changes": [listed_change(row) for row in found.rows],
             "next": found.next_cursor or None,
@@ -50,6 +54,7 @@ def listed_change(row: Row) -> dict[str, Any]:
         **{name: getattr(change, name) for name in ("ref", "title", "kind", "state", "risk", "labels", "aspects")},
         **{name: getattr(change, name) for name in ("created_at", "submitted_at", "not_before", "not_after")},
         "id": change.public_id,
+        "url": page_url(change),
         "outcome": change.outcome or None,
         "requester": {"id": change.requester.public_id, "name": change.requester.name},
         "items": [{"service": item.service.slug, "label": item.label, "identities": item.identities} for item in row.items],

@@ -6,11 +6,12 @@ from apps.changes.states import Kind, LegState, Outcome, State
 from apps.home.schema import PersonOutput, choices
 from apps.home.search.grammar import LONGEST
 from apps.home.search.order import ORDERS
+from apps.home.sent import Sent
 
 LARGEST_PAGE, USUAL_PAGE = 100, 25
 
 
-class SearchInput(serializers.Serializer[object]):
+class SearchInput(Sent):
     """A search, its order and where the page begins."""
 
     q = serializers.CharField(
@@ -49,6 +50,7 @@ class ListedChangeOutput(serializers.Serializer[object]):
 
     ref = serializers.CharField()
     id = serializers.UUIDField()
+    url = serializers.URLField(help_text="Its page, for people.")
     title = serializers.CharField()
     kind = serializers.ChoiceField(choices(Kind))
     state = serializers.ChoiceField(choices(State))

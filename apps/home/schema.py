@@ -1,12 +1,11 @@
 """The shapes of the API for changes: what is read, what is answered. Field names are those of a change's content."""
 
-from datetime import datetime
-
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from apps.changes.content import Aspect, StepBy, Strategy
 from apps.changes.states import Kind, LegState, Outcome, State
+from apps.home.sent import MomentField, Sent, TextField, text, texts
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -17,62 +16,42 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-class MomentField(serializers.DateTimeField):
-    """A moment with its zone: without one it would mean another moment to each reader."""
-
-    def enforce_timezone(self, value: datetime) -> datetime:
-        """Refuse a moment that does not say its zone."""
-        if value.tzinfo is None:
-            raise serializers.ValidationError("This moment has no time zone. Write it like 2026-11-20T16:30:00Z.", code="no_zone")
-        return super().enforce_timezone(value)
-
-
-class TextField(serializers.CharField):
-    """Text and nothing else: a number or a truth value is not turned into words."""
-
-    def to_internal_value(self, data: object) -> str:
-        """Refuse what is no text."""
-        if not isinstance(data, str):
-            raise serializers.ValidationError("Write text.", code="no_text")
-        return super().to_internal_value(data)
-
-
-def text(*, default: str = "", help_text: str | None = None) -> serializers.CharField:
-    """A text that may be left out or empty."""
-    return TextField(required=False, allow_blank=True, default=default, help_text=help_text)
-
-
-def texts() -> serializers.ListField:
-    """A list of texts that may be left out."""
-    return serializers.ListField(child=TextField(allow_blank=True), required=False, default=list)
-
-
 def choices(kinds: type[Aspect | StepBy | Strategy | Kind | LegState | Outcome | State]) -> list[str]:
     """The values of an enumeration."""
     return [kind.value for kind in kinds]
 
 
-class ItemInput(serializers.Serializer[object]):
+class ItemInput(Sent):
     """One service, the version asked for and where it shall go."""
 
+    answered = frozenset({"service_id", "service_name", "repository"})
     service = TextField(help_text="Short name or id of the service.")
     label = text(help_text="What people call the version, such as 3.18.1.")  # type: ignore[assignment]  # the metaclass takes it off the class
     identities = serializers.ListField(
-        child=TextField(), required=False, default=list, help_text="`git:<full commit>`, `sha256:<digest>`, `config:<digest>`."
+        child=TextField(),
+        required=False,
+        default=list,
+        help_text="`git:<full commit>`, `sha256:<digest>`, `config:<digest>`. Where the service names a repository, `git:` takes a branch, "
+        "a tag or a short id as well and becomes the commit it means now; a commit that is not there is refused.",
     )
     environments = serializers.ListField(child=TextField(), required=False, default=list, help_text="Short names or ids of environments.")
 
 
-class ScopeInput(serializers.Serializer[object]):
+class ScopeInput(Sent):
     """What, why and what users notice."""
 
     items = ItemInput(many=True, required=False, default=list)
-    aspects = serializers.ListField(child=serializers.ChoiceField(choices(Aspect)), required=False, default=list)
+    aspects = serializers.ListField(
+        child=serializers.ChoiceField(choices(Aspect)),
+        required=False,
+        default=list,
+        help_text="What is touched. Left out: what the files of the commit say, as far as the repository tells.",
+    )
     reason = text()
     impact = text()
 
 
-class StepInput(serializers.Serializer[object]):
+class StepInput(Sent):
     """One step of a plan."""
 
     what = text()
@@ -81,7 +60,7 @@ class StepInput(serializers.Serializer[object]):
     verify = text()
 
 
-class EvidenceInput(serializers.Serializer[object]):
+class EvidenceInput(Sent):
     """Something that was shown, bound by its digest."""
 
     name = text()
@@ -89,14 +68,14 @@ class EvidenceInput(serializers.Serializer[object]):
     kind = text()
 
 
-class PlanInput(serializers.Serializer[object]):
+class PlanInput(Sent):
     """How it is done."""
 
     steps = StepInput(many=True, required=False, default=list)
     evidence = EvidenceInput(many=True, required=False, default=list)
 
 
-class RollbackInput(serializers.Serializer[object]):
+class RollbackInput(Sent):
     """How to get back."""
 
     strategy = serializers.ChoiceField(choices(Strategy), required=False, allow_null=True, default=None)
@@ -109,7 +88,7 @@ class RollbackInput(serializers.Serializer[object]):
     point_of_no_return = serializers.IntegerField(required=False, allow_null=True, default=None)
 
 
-class PeriodInput(serializers.Serializer[object]):
+class PeriodInput(Sent):
     """When the change is authorised."""
 
     not_before = MomentField(required=False, allow_null=True, default=None)
@@ -117,31 +96,32 @@ class PeriodInput(serializers.Serializer[object]):
     zone = text(default="UTC")
 
 
-class StoryInput(serializers.Serializer[object]):
+class StoryInput(Sent):
     """How it is told."""
 
-    title = TextField(allow_blank=True)
+    title = text(help_text="Left out: the services and their versions.")
     labels = texts()
     told = texts()
     description = text()
 
 
-class ChangeInput(serializers.Serializer[object]):
+class ChangeInput(Sent):
     """A new change. Without a period it is authorised for fourteen days from now."""
 
     scope = ScopeInput()
     plan = PlanInput(required=False)
     rollback = RollbackInput(required=False)
     period = PeriodInput(required=False)
-    story = StoryInput()
-    model = text(help_text="Short name of a change model: parts that are not given are its.")
+    story = StoryInput(required=False)
+    model = text(help_text="Short name of a change model: parts that are not given are its, and so is the kind of the change.")
+    kind = serializers.ChoiceField(choices(Kind), required=False, allow_null=True, default=None, help_text="With a model, its.")
     needs = serializers.ListField(
         child=TextField(), required=False, default=list, max_length=20, help_text="Changes that go first, such as CHG-1038."
     )
     submit = serializers.BooleanField(required=False, default=False, help_text="Submit it at once; then all of it is done or nothing.")
 
 
-class RevisionInput(serializers.Serializer[object]):
+class RevisionInput(Sent):
     """An edit: the parts given replace those of the newest revision, the others stay as they are."""
 
     scope = ScopeInput(required=False)
@@ -152,13 +132,13 @@ class RevisionInput(serializers.Serializer[object]):
     revision_digest = text(help_text="The revision that was edited; when another one came in between, the edit is refused.")
 
 
-class WithdrawalInput(serializers.Serializer[object]):
+class WithdrawalInput(Sent):
     """Why it is taken back."""
 
     reason = text()
 
 
-class CommentInput(serializers.Serializer[object]):
+class CommentInput(Sent):
     """What is said."""
 
     text = TextField()
@@ -233,6 +213,15 @@ class RuleOutput(serializers.Serializer[object]):
     lapsed = PersonOutput(many=True)
 
 
+class PreApprovalOutput(serializers.Serializer[object]):
+    """What the change's model says about one leg: approved beforehand, or why people have to sign."""
+
+    model = serializers.CharField(help_text="Short name and version, such as `weekly:3`.")
+    holds = serializers.BooleanField()
+    agreed_by = serializers.CharField(allow_null=True, help_text="Null: its author alone, before there was a second administrator.")
+    doubts = serializers.ListField(child=serializers.CharField())
+
+
 class LegOutput(serializers.Serializer[object]):
     """One service in one environment of the change, with what its agreement still needs."""
 
@@ -244,6 +233,7 @@ class LegOutput(serializers.Serializer[object]):
     can_be_agreed = serializers.BooleanField()
     cures = serializers.ListField(child=serializers.CharField())
     rules = RuleOutput(many=True)
+    pre_approval = PreApprovalOutput(allow_null=True)
 
 
 class ChangeOutput(serializers.Serializer[object]):
@@ -254,6 +244,7 @@ class ChangeOutput(serializers.Serializer[object]):
     kind = serializers.ChoiceField(choices(Kind))
     state = serializers.ChoiceField(choices(State))
     outcome = serializers.ChoiceField(choices(Outcome), allow_null=True)
+    url = serializers.URLField(help_text="Its page, for people.")
     requester = PersonOutput()
     created_at = serializers.DateTimeField()
     submitted_at = serializers.DateTimeField(allow_null=True)

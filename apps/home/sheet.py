@@ -5,16 +5,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.forms import Form
+
 from apps.catalog.models import Target
 from apps.catalog.settings_body import read_settings
 from apps.changes.content import AUTOMATIC, Content, Evidence, Plan, Scope, Step
 from apps.home.facts.offering import Offer
+from apps.home.facts.outlook import last_places
 from apps.home.filling import place_of
 from apps.home.forms import ChangeDraft, ItemRow, Items, StepRow, Steps
 from apps.home.forms.draft import Defaults
 from apps.home.typed import Values, query_of, rows_of, without_rows
 
 ITEM_FIELDS_WITH_MANY = frozenset({"environments"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A field that needs another value: what people call it, where it is on the page, why. Without a place it is the form as a whole."""
+
+    label: str
+    anchor: str
+    said: str
 
 
 @dataclass
@@ -63,6 +75,12 @@ class Sheet:
             if target.environment.slug in row.cleaned_data.get("environments", ())
         ]
 
+    @property
+    def planned_label(self) -> str:
+        """What the planned start is called: it is that of the last rung of every service, the others go when they may."""
+        last = sorted({target.environment.name for target in last_places(self.targets())}) if self.form.is_bound else []
+        return f"Planned start in {' and '.join(last)}" if last else "Planned start"
+
     def usual_seconds(self) -> int | None:
         """How long going back takes by itself, as the deployment settings let expect; the longest counts. None where some have none."""
         targets = self.targets()
@@ -88,11 +106,37 @@ class Sheet:
             place = "" if name or "." not in path else f"{path.split('.')[0].capitalize()}: "
             self.form.add_error(name, [f"{place}{sentence}" for sentence in sentences])
 
+    def is_wrong(self, path: str) -> bool:
+        """Whether the place of a dotted path is known to need another value."""
+        table, at, name = place_of(path)
+        if not table:
+            return name in self.form.errors
+        said = self.rows()[table] or [*getattr(self, table)]
+        return at < len(said) and name in said[at].errors
+
     @property
-    def errors_count(self) -> int:
-        """How many fields need another value."""
-        forms = [self.form, *self.items, *self.plan, *self.rollback]
-        return sum(len(form.errors) for form in forms if form.is_bound)
+    def wrong(self) -> list[Wrong]:
+        """What needs another value, in the order of the page: a field once, with where it is and why."""
+        tables = ((self.items, "Service"), (self.plan, "Step"), (self.rollback, "Way back, step"))
+        found = wrong_in(self.form)
+        for rows, word in tables:
+            found += [Wrong("", "", said) for said in rows.non_form_errors()]
+            for at, row in enumerate(rows, 1):
+                found += wrong_in(row, place=f"{word} {at}: " if len(rows) > 1 else "")
+        return found
+
+
+def wrong_in(form: Form, *, place: str = "") -> list[Wrong]:
+    """What of one form needs another value."""
+    if not form.is_bound:
+        return []
+    names = [name for name in form.errors if name in form.fields]
+    found = [Wrong("", "", str(said)) for said in form.non_field_errors()]
+    for name in names:
+        said = " ".join(str(one) for one in form.errors[name])
+        anchor = "" if form[name].is_hidden else form[name].id_for_label or str(form[name].auto_id)
+        found.append(Wrong(f"{place}{form[name].label}", anchor, said))
+    return found
 
 
 def said_steps(rows: Any) -> list[StepRow]:  # noqa: ANN401 - a formset class made at import

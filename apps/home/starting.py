@@ -13,6 +13,7 @@ from apps.changes.content import Content
 from apps.changes.content.templates import read_template
 from apps.changes.facts import content_of, needs_of
 from apps.changes.models import Change, ChangeModelVersion, DraftInput
+from apps.changes.states import Kind
 from apps.home.facts.offering import Shelf
 from apps.home.filling import local, template_values, values_of
 from apps.home.planning import planned_start
@@ -49,10 +50,11 @@ def start_of_new(person: Person, *, shelf: Shelf, asked: Mapping[str, str]) -> S
         return copied(get_change(person, copy), person=person, shelf=shelf)
     if model := asked.get("model"):
         return modelled(get_model(model), person=person, shelf=shelf, service=service)
-    typed = None if service or "blank" in asked else unsaved(person, asked.get("draft", ""))
+    typed = None if service or "blank" in asked or "kind" in asked else unsaved(person, asked.get("draft", ""))
     if typed is not None:
         return Start(identified(values_in(typed.body), replaces=typed.public_id), restored=typed)
-    return Start(identified(blank(person, shelf, service) | {"strategy": ["PREVIOUS_RELEASE"]}))
+    emergency: Values = {"emergency": ["on"]} if asked.get("kind") == Kind.EMERGENCY else {}
+    return Start(identified(blank(person, shelf, service) | {"strategy": ["PREVIOUS_RELEASE"]} | emergency))
 
 
 def unsaved(person: Person, draft: str) -> DraftInput | None:
@@ -76,7 +78,13 @@ def copied(change: Change, *, person: Person, shelf: Shelf) -> Start:
     values = values_of(content, services=shelf.offer.services.values(), ladder=shelf.offer.ladder.values())
     for name in NOT_COPIED:
         values.pop(name, None)
-    return Start(identified(values | {"zone": [person.time_zone]}), copied=change)
+    return Start(identified(values | {"zone": [person.time_zone], "model": [model_again(change)]}), copied=change)
+
+
+def model_again(change: Change) -> str:
+    """The version in force of a STANDARD change's model, so that its copy is one too; empty for every other change."""
+    model = change.made_from.model if change.made_from and change.kind == Kind.STANDARD else None
+    return f"{model.slug}:{model.version.number}" if model and model.version and model.retired_at is None else ""
 
 
 def modelled(version: ChangeModelVersion, *, person: Person, shelf: Shelf, service: str) -> Start:

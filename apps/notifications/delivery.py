@@ -66,6 +66,7 @@ def send_one(model: OrderType, pk: int, *, holder: str = "") -> Trouble | None:
 def work(lease: Lease) -> Trouble | None:
     """Send a claimed mail, or end it because it is no longer true or not to be sent."""
     mail = lease.model.objects.select_related("person__merged_into").get(pk=lease.pk)
+    mail.person = mail.person.merged_into or mail.person  # whoever was merged is told as who they are now; the row keeps whom it was for
     written = write_mail(mail, now=database_now())
     drop_from_digest(lease, written.left_out)
     if written.message is None:

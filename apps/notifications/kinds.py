@@ -7,9 +7,13 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What a mail is about; one setting each."""
 
+    ACCOUNT = "ACCOUNT"
     SIGN_OFF_ASKED = "SIGN_OFF_ASKED"
     SIGN_OFF_LAPSED = "SIGN_OFF_LAPSED"
     SIGN_OFF_REMINDED = "SIGN_OFF_REMINDED"
+    EXCEPTION_ASKED = "EXCEPTION_ASKED"
+    PROPOSAL_ASKED = "PROPOSAL_ASKED"
+    REVIEW_OVERDUE = "REVIEW_OVERDUE"
     CHANGE_RETURNED = "CHANGE_RETURNED"
     DELEGATION_GIVEN = "DELEGATION_GIVEN"
     DEPLOYMENT_NEEDS_HUMAN = "DEPLOYMENT_NEEDS_HUMAN"
@@ -37,9 +41,12 @@ class Timing(StrEnum):
 class Relation(StrEnum):
     """Why this person is told; the words end the sentence "You get this because …"."""
 
+    HOLDER = "HOLDER"
+    PRINCIPAL = "PRINCIPAL"
     ASKED = "ASKED"
     SIGNER = "SIGNER"
     DELEGATE = "DELEGATE"
+    DEBTOR = "DEBTOR"
     MENTIONED = "MENTIONED"
     REQUESTER = "REQUESTER"
     OWNER = "OWNER"
@@ -55,9 +62,12 @@ class Relation(StrEnum):
 
 
 WORDS = {
+    Relation.HOLDER: "it is your account",
+    Relation.PRINCIPAL: "it was signed in your place",
     Relation.ASKED: "your agreement is asked for",
     Relation.SIGNER: "you signed it",
     Relation.DELEGATE: "you stand in for somebody",
+    Relation.DEBTOR: "your team owes it",
     Relation.REQUESTER: "you asked for this change",
     Relation.MENTIONED: "somebody named you",
     Relation.OWNER: "you answer for the service",
@@ -79,19 +89,34 @@ class Topic:
     is_needed: bool = False
     usual: Timing = Timing.NOW
     waits_for_hours: bool = True  # may wait for the person's working hours
+    is_at_once: bool = False  # nothing may put it off
 
     @property
     def choices(self) -> tuple[Timing, ...]:
         """What may be chosen."""
+        if self.is_at_once:
+            return (Timing.NOW,)
         return (Timing.NOW, Timing.DIGEST) if self.is_needed else tuple(Timing)
 
 
 TOPICS = {
+    Kind.ACCOUNT: Topic(
+        "Your account",
+        "What you sign in and sign with changed, or somebody signed in your place.",
+        is_needed=True,
+        waits_for_hours=False,
+        is_at_once=True,
+    ),
     Kind.SIGN_OFF_ASKED: Topic("Your agreement is asked for", "A change waits for your sign-off.", is_needed=True),
     Kind.SIGN_OFF_LAPSED: Topic(
         "Your sign-off lapsed", "An edit changed what you signed; you re-affirm from the difference.", is_needed=True
     ),
     Kind.SIGN_OFF_REMINDED: Topic("Reminders and escalations", "Something still waits for your sign-off.", is_needed=True),
+    Kind.EXCEPTION_ASKED: Topic(
+        "An exception asks for you", "It waits for its second person, and you may be that one.", is_needed=True, waits_for_hours=False
+    ),
+    Kind.PROPOSAL_ASKED: Topic("A proposal asks for you", "It waits for a second person, and you may be that one.", is_needed=True),
+    Kind.REVIEW_OVERDUE: Topic("A review is overdue", "Your team gets no exception before it is written.", is_needed=True),
     Kind.CHANGE_RETURNED: Topic("Your change came back", "It was sent back to you, or its review is yours to write.", is_needed=True),
     Kind.DELEGATION_GIVEN: Topic("You stand in for somebody", "A delegation to you begins or ends.", is_needed=True),
     Kind.DEPLOYMENT_NEEDS_HUMAN: Topic(

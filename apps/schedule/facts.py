@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from apps.accounts.models import Person, Team
 from apps.catalog.models import SCOPE_KINDS, Environment, Service, Target, scope_number
 from apps.changes.facts import Grants, grants_of, person_id
 from apps.changes.models import Change, Leg
 from apps.changes.states import LegState, State
 from apps.core.references import Reference
-from apps.schedule.models import CalendarRule, Hold, Reservation, Slot
+from apps.core.together import read_together
+from apps.schedule.models import CalendarRule, Hold, Reservation, RuleKind, Slot
 from apps.schedule.rules import Mover, SlotFacts, WallFacts
+from apps.schedule.stretches import Stretch
 
 SCOPE_SIZE = 1_000_000_000
 
@@ -38,6 +42,17 @@ class Conflict:
     place: str
     ref: str  # CHG-7 for a slot; empty for a reservation, which names its deployment
     held_for: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A freeze that a planned time runs into; for a WINDOW that none is open at its start, with the next one where there is one."""
+
+    kind: str  # FREEZE or WINDOW
+    title: str
+    place: str
+    starts_at: datetime | None
+    ends_at: datetime | None
 
 
 class Roles:
@@ -144,16 +159,53 @@ def slots_of(change: Change) -> dict[UUID, Slot]:
 
 def conflicts_of(service: Service, *, starts_at: datetime, until: datetime, besides: Change | None = None) -> list[Conflict]:
     """What else has this service between two moments: standing reservations, and slots of other open changes."""
+    rows = conflict_rows(service, starts_at=starts_at, until=until, besides=besides)
+    read_together(*rows)
+    return conflicts_in(*rows)
+
+
+def conflict_rows(
+    service: Service, *, starts_at: datetime, until: datetime, besides: Change | None = None
+) -> tuple[QuerySet[Reservation], QuerySet[Slot]]:
+    """The same as rows that nobody has read yet, for a page that reads them together with others."""
     reserved = Reservation.objects.filter(service=service, released_at__isnull=True, starts_at__lt=until, reserved_until__gt=starts_at)
     slots = Slot.objects.filter(leg__service=service, leg__is_open=True, starts_at__lt=until, ends_at__gt=starts_at)
     if besides is not None:
         slots = slots.exclude(leg__change=besides)
-    found = [
-        Conflict("RESERVATION", row.starts_at, row.reserved_until, scope_of(row.target).name, "", row.held_for)
-        for row in reserved.select_related("target__service__team", "target__environment")
-    ]
-    found += [
-        Conflict("SLOT", row.starts_at, row.ends_at, scope_of(row.leg.target).name, row.leg.change.ref)
-        for row in slots.select_related("leg__change", "leg__target__service__team", "leg__target__environment")
-    ]
+    return (
+        reserved.select_related("target__service__team", "target__environment"),
+        slots.select_related("leg__change", "leg__target__service__team", "leg__target__environment"),
+    )
+
+
+def conflicts_in(reserved: Iterable[Reservation], slots: Iterable[Slot]) -> list[Conflict]:
+    """What such rows say, the earliest first."""
+    found = [Conflict("RESERVATION", row.starts_at, row.reserved_until, scope_of(row.target).name, "", row.held_for) for row in reserved]
+    found += [Conflict("SLOT", row.starts_at, row.ends_at, scope_of(row.leg.target).name, row.leg.change.ref) for row in slots]
     return sorted(found, key=lambda conflict: (conflict.starts_at, conflict.kind, conflict.place))
+
+
+def wall_rows(targets: Iterable[Target], *, since: datetime) -> QuerySet[CalendarRule]:
+    """The freezes and windows over any of these targets that are not lifted and not over by then; nobody has read them yet."""
+    numbers = {number for target in targets for number in scope_numbers_of(target)}
+    return CalendarRule.objects.filter(scope__in=sorted(numbers), lifted_at__isnull=True, live_until__gt=since).order_by("live_until", "pk")
+
+
+def walls_met(rows: Iterable[CalendarRule], target: Target, *, planned: Stretch) -> list[Met]:
+    """What of such rows stands in the way of a planned time at a target: freezes it runs into, windows that are not open when it starts."""
+    numbers, place = {*scope_numbers_of(target)}, scope_of(target).name
+    over = [rule for rule in rows if rule.scope in numbers]
+    found = [
+        Met("FREEZE", rule.title, place, stretch.starts_at, stretch.ends_at)
+        for rule in over
+        if rule.kind == RuleKind.FREEZE
+        for stretch in rule.covers
+        if stretch.overlaps(planned)
+    ]
+    open_then = sorted((stretch, rule.title) for rule in over if rule.kind == RuleKind.WINDOW for stretch in rule.covers)
+    if open_then and not any(stretch.holds(planned.starts_at) for stretch, _ in open_then):
+        after = next(((stretch, title) for stretch, title in open_then if stretch.starts_at > planned.starts_at), None)
+        found.append(
+            Met("WINDOW", after[1], place, after[0].starts_at, after[0].ends_at) if after else Met("WINDOW", "", place, None, None)
+        )
+    return found

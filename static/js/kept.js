@@ -11,3 +11,30 @@ document.addEventListener("draft-kept", ({ target }) => {
   if ((typed.get(form) ?? 0) <= sentAt) forget(form);
 });
 document.addEventListener("submit", ({ submitter, target }) => { if (submitter?.matches("[data-forget-this]")) forget(target); });
+
+// While the server is not reached the word says since when nothing is kept there; sending waits for the connection.
+const unkept = (event) => {
+  const word = document.getElementById("saved-word");
+  if (event.detail?.requestConfig?.elt?.id !== "keeper" || !word) return;
+  const since = word.textContent.match(/\d\d:\d\d/)?.[0];
+  word.textContent = `Not kept${since ? ` since ${since}` : ""}. What you typed stays in this tab.`;
+  word.classList.add("tone-stop");
+};
+document.addEventListener("htmx:sendError", unkept);
+document.addEventListener("htmx:timeout", unkept);
+
+document.addEventListener("submit", (event) => {
+  if (navigator.onLine || event.target.id !== "request") return;
+  event.preventDefault();
+  event.stopPropagation(); // nobody takes it for sent
+  const place = document.querySelector("#now .submit");
+  if (!place || place.querySelector("[data-held]")) return;
+  const said = Object.assign(document.createElement("p"), { className: "refusal tone-stop", textContent: "This browser is offline, so nothing was sent. What you typed stays in this tab. Send it again when the connection is back." });
+  said.setAttribute("role", "alert");
+  said.dataset.held = "";
+  place.prepend(said);
+}, true);
+addEventListener("online", () => {
+  document.querySelector("[data-held]")?.remove();
+  document.getElementById("request")?.dispatchEvent(new Event("change", { bubbles: true })); // kept again
+});

@@ -24,7 +24,11 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 const isPage = (xhr) => /^\s*<!doctype/i.test(xhr.responseText);
-const said = (xhr) => new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("[data-said]")?.textContent.replace(/\s+/g, " ").trim();
+const problem = (xhr) => {
+  if (!xhr.getResponseHeader("Content-Type")?.includes("problem+json")) return undefined;
+  try { return JSON.parse(xhr.responseText).detail; } catch { return undefined; }
+};
+const said = (xhr) => problem(xhr) ?? new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("[data-said]")?.textContent.replace(/\s+/g, " ").trim();
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target } = event.detail;

@@ -1,7 +1,6 @@
 """Enrolling and ending what one proves oneself with: verbs, pages, races, and what an authenticator may not answer."""
 
 import json
-from time import time
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -20,7 +19,7 @@ from apps.audit.vocabulary import Event
 from apps.core.actors import Actor, ActorKind
 from apps.core.locks import database_now
 from apps.core.refusals import BadContent, Refused
-from tests.factories.accounts import code_for, make_authenticator_app, make_passkey, make_person
+from tests.factories.accounts import code_for, make_authenticator_app, make_passkey, make_person, prove_lately
 from tests.factories.enrolling import answer
 
 pytestmark = pytest.mark.django_db
@@ -235,13 +234,10 @@ def test_reset_ends_every_factor_and_says_why():
 # pages
 
 
-def sign_in(client, person: Person, *, confirmed: bool = True) -> None:
+def sign_in(client, person: Person, *, confirmed: bool = True, method: str = "mfa", ago: float = 0) -> None:
     client.force_login(person)
     if confirmed:
-        session = client.session
-        session["account_authentication_methods"] = [{"method": "password", "at": time(), "reauthenticated": True}]
-        session["account_authentication_methods_user"] = str(person.pk)
-        session.save()
+        prove_lately(client, person, method=method, ago=ago)
 
 
 def test_pages_ask_to_confirm_first(client):
@@ -254,6 +250,41 @@ def test_pages_ask_to_confirm_first(client):
         answered = client.get(page) if name in {"new_passkey", "app"} else client.post(page)
         assert answered.url.startswith(reverse("account_reauthenticate")), name
     assert Passkey.objects.get().removed_at is None
+
+
+@pytest.mark.parametrize(("method", "ago", "has_app", "leads_to"), [
+    ("password", 10, False, None),
+    ("password", 400, False, "account_reauthenticate"),
+    ("mfa", 10, True, None),
+    ("mfa", 400, True, "mfa_reauthenticate"),
+    ("password", 10, True, "mfa_reauthenticate"),
+    ("socialaccount", 10, True, "mfa_reauthenticate"),
+    ("socialaccount", 10, False, None),
+])  # fmt: skip
+def test_who_has_a_second_factor_proves_by_that(client, method, ago, has_app, leads_to):
+    person = make_person()
+    if has_app:
+        make_authenticator_app(person)
+    sign_in(client, person, method=method, ago=ago)
+
+    answered = client.get(reverse("accounts:new_passkey"))
+
+    if leads_to is None:
+        assert answered.status_code == 200
+    else:
+        assert answered.url.startswith(reverse(leads_to) + "?")
+
+
+@pytest.mark.parametrize("ago", [None, 400])
+def test_who_has_nothing_to_prove_with_signs_in_anew(client, ago):
+    person = make_person()
+    person.set_unusable_password()
+    person.save()
+    sign_in(client, person, confirmed=ago is not None, method="socialaccount", ago=ago or 0)
+
+    for answered in (client.get(reverse("accounts:new_passkey")), client.post(reverse("accounts:recovery_codes"))):
+        assert answered.status_code == 403
+        assert "Sign out, sign in again" in answered.content.decode()
 
 
 def test_page_lists_what_is_enrolled_and_enrols_an_app(client):

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.urls import reverse
 
-from apps.accounts.actions import deactivate_person, merge_persons
+from apps.accounts.actions import deactivate_person, merge_persons, rename_passkey
 from apps.accounts.factors import (
     MOST_ATTEMPTS,
     Spent,
@@ -232,3 +233,43 @@ def test_credential_is_of_one_person():
     PasskeyFactory(credential_id=b"one")
 
     assert find_passkey(b"one").name
+
+
+def test_passkey_of_ones_own_gets_another_name(client):
+    person = make_person()
+    key, _ = make_passkey(person, name="Key 1")
+    client.force_login(person)
+
+    sent = client.post(reverse("accounts:passkey_name", args=[key.public_id]), {"name": "Blue key on the ring"})
+    client.post(reverse("accounts:passkey_name", args=[key.public_id]), {"name": "Blue key on the ring"})
+
+    key.refresh_from_db()
+    assert (sent.status_code, key.name) == (302, "Blue key on the ring")
+    (entry,) = [one for one in entries_about(person.reference, limit=9) if one.event is Event.PASSKEY_RENAMED]
+    assert entry.details == {"name": "Blue key on the ring", "old_name": "Key 1"}
+    page = client.get(reverse("accounts:factors")).content.decode()
+    assert 'value="Blue key on the ring"' in page
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "turned \u202e name"])
+def test_name_of_a_passkey_that_is_none_is_told_on_its_field(client, name):
+    person = make_person()
+    key, _ = make_passkey(person, name="Key 1")
+    make_passkey(person, name="Key 2")
+    client.force_login(person)
+
+    answer = client.post(reverse("accounts:passkey_name", args=[key.public_id]), {"name": name})
+
+    key.refresh_from_db()
+    assert (answer.status_code, key.name) == (422, "Key 1")
+    assert answer.content.decode().count('<details class="rename" open>') == 1
+
+
+def test_passkey_of_somebody_else_or_a_removed_one_keeps_its_name(client):
+    person, other = make_person(), make_person()
+    (key, _), (gone, _) = make_passkey(other), make_passkey(person, removed_at=NOW)
+    client.force_login(person)
+
+    for one in (key, gone):
+        assert client.post(reverse("accounts:passkey_name", args=[one.public_id]), {"name": "Mine"}).status_code == 404
+    assert refused(rename_passkey, passkey_id=gone.pk, name="Mine", by=person.actor) == "passkey_gone"

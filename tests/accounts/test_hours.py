@@ -23,7 +23,7 @@ ZONES = st.sampled_from(["UTC", "Europe/London", "Asia/Kolkata", "Pacific/Apia",
 
 @st.composite
 def hours(draw) -> Hours:
-    begins, ends = sorted(draw(st.lists(st.times(), min_size=2, max_size=2, unique=True)))
+    begins, ends = draw(st.lists(st.times(), min_size=2, max_size=2, unique=True))
     return Hours(draw(st.frozensets(st.integers(0, 6), min_size=1)), begins, ends, draw(ZONES))
 
 
@@ -37,7 +37,7 @@ def test_next_working_moment_is_the_first_one(working, after):
     assert found - after <= timedelta(days=9)
 
 
-@given(hours().filter(lambda one: one.ends > time(1) and one.begins < time(23)), MOMENTS, st.integers(1, 600))
+@given(hours().filter(lambda one: one.pass_midnight or (one.ends > time(1) and one.begins < time(23))), MOMENTS, st.integers(1, 600))
 def test_working_time_passes_only_while_somebody_works(working, start, minutes):
     length = timedelta(minutes=minutes)
 
@@ -48,6 +48,47 @@ def test_eight_hours_from_friday_noon_end_on_monday():
     friday = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Europe/London"))
 
     assert after_working(LONDON, friday, length=timedelta(hours=8)) == datetime(2026, 11, 23, 12, tzinfo=ZoneInfo("Europe/London"))
+
+
+NIGHT = Hours(frozenset({0, 4}), time(22), time(6), "Europe/London")  # from Monday to Tuesday, from Friday to Saturday
+
+
+@pytest.mark.parametrize(
+    ("at", "there"),
+    [
+        ("23T21:59", False),
+        ("23T22:00", True),
+        ("24T05:59", True),
+        ("24T06:00", False),
+        ("24T22:30", False),
+        ("23T03:00", False),
+        ("28T03:00", True),
+    ],
+)
+def test_hours_past_midnight_belong_to_the_day_on_which_they_begin(at, there):
+    moment = datetime.fromisoformat(f"2026-11-{at}").replace(tzinfo=ZoneInfo("Europe/London"))
+
+    assert is_working(NIGHT, moment) is there
+    assert (next_working(NIGHT, moment) == moment) is there
+
+
+def test_time_past_midnight_counts_on():
+    late, early = (datetime(2026, 11, day, hour, tzinfo=ZoneInfo("Europe/London")) for day, hour in ((23, 23), (24, 3)))
+
+    assert after_working(NIGHT, late, length=timedelta(hours=5)) == datetime(2026, 11, 24, 4, tzinfo=ZoneInfo("Europe/London"))
+    assert after_working(NIGHT, early, length=timedelta(hours=4)) == datetime(2026, 11, 27, 23, tzinfo=ZoneInfo("Europe/London"))
+    assert str(NIGHT) == "Mon, Fri, 22:00 to 06:00 the next day"
+
+
+def test_a_night_on_which_the_clocks_jump_is_longer_or_shorter():
+    every = Hours(frozenset(range(7)), time(22), time(6), "Europe/London")
+    autumn, spring = (datetime(2026, month, day, 22, tzinfo=ZoneInfo("Europe/London")) for month, day in ((10, 24), (3, 28)))
+
+    for night, hours_long in ((autumn, 9), (spring, 7)):
+        # In real hours: the last minute of the night, and the first of the next one.
+        assert (
+            after_working(every, night.astimezone(UTC), length=timedelta(hours=hours_long)) - night.astimezone(UTC)
+        ).seconds == hours_long * 3600
 
 
 def test_hours_move_with_the_clocks():
@@ -62,7 +103,6 @@ def test_hours_move_with_the_clocks():
     [
         ([], time(9), time(17), "days"),
         ([7], time(9), time(17), "days"),
-        ([0], time(17), time(9), "ends"),
         ([0], time(9), time(9, 0, 59), "ends"),
     ],
 )
@@ -93,9 +133,20 @@ def test_profile_page_takes_hours_and_says_what_is_wrong(client):
     client.force_login(person)
 
     good = client.post(reverse("accounts:hours"), {"days": ["0", "1"], "begins": "07:00", "ends": "15:00"})
-    bad = client.post(reverse("accounts:hours"), {"days": ["0"], "begins": "15:00", "ends": "07:00"})
+    bad = client.post(reverse("accounts:hours"), {"days": ["0"], "begins": "15:00", "ends": "15:00"})
 
     assert good.status_code == 302
     assert bad.status_code == 422
-    assert b"This is not after 15:00." in bad.content
+    assert b"They begin at 15:00 too." in bad.content
     assert hours_of(person).days == {0, 1}
+
+
+@pytest.mark.django_db
+def test_hours_past_midnight_are_kept():
+    person = make_person()
+
+    set_working_hours(person.pk, days=[0], begins=time(22), ends=time(6), by=person.actor)
+
+    assert str(hours_of(person)) == "Mon, 22:00 to 06:00 the next day"
+    with pytest.raises(BadContent):
+        set_working_hours(person.pk, days=[0], begins=time(22), ends=time(22), by=person.actor)

@@ -6,7 +6,7 @@ import pytest
 
 from apps.accounts import actions
 from apps.accounts.facts import standing_grants
-from apps.accounts.models import Identity, Person
+from apps.accounts.models import Identity, Person, SecondHand
 from apps.accounts.roles import Role
 from apps.core.locks import CALENDAR_GUARD
 from apps.core.refusals import BadContent, Refused
@@ -37,26 +37,38 @@ def at_once(own_database, racer, wait_until_blocked) -> Callable[..., list[str]]
     return run
 
 
-def test_two_administrators_who_deactivate_each_other_leave_one(at_once):
+def test_two_administrators_who_deactivate_each_other_both_stay(at_once):
     first, second = make_person(Role.ADMINISTRATOR), make_person(Role.ADMINISTRATOR)
 
     outcomes = at_once(
         lambda: actions.deactivate_person(first.pk, by=second.actor), lambda: actions.deactivate_person(second.pk, by=first.actor)
     )
 
-    assert outcomes == ["done", "not_present"]
-    assert Person.objects.present().count() == 1
+    assert outcomes == ["done", "done"]
+    assert Person.objects.present().count() == 2
+    assert SecondHand.objects.filter(done_at__isnull=True).count() == 2
 
 
-def test_two_administrators_who_revoke_each_other_leave_one(at_once):
+def test_two_administrators_who_deactivate_a_third_at_once_do_it(at_once):
+    first, second, third = (make_person(Role.ADMINISTRATOR) for _ in range(3))
+
+    outcomes = at_once(
+        lambda: actions.deactivate_person(third.pk, by=first.actor), lambda: actions.deactivate_person(third.pk, by=second.actor)
+    )
+
+    assert outcomes == ["done", "done"]
+    assert {*Person.objects.present()} == {first, second}
+
+
+def test_two_administrators_who_resign_at_once_leave_one(at_once):
     first, second = make_person(Role.ADMINISTRATOR), make_person(Role.ADMINISTRATOR)
 
     outcomes = at_once(
-        lambda: actions.revoke_role(first.pk, role=Role.ADMINISTRATOR, by=second.actor),
-        lambda: actions.revoke_role(second.pk, role=Role.ADMINISTRATOR, by=first.actor),
+        lambda: actions.revoke_role(first.pk, role=Role.ADMINISTRATOR, by=first.actor),
+        lambda: actions.revoke_role(second.pk, role=Role.ADMINISTRATOR, by=second.actor),
     )
 
-    assert outcomes == ["done", "not_administrator"]
+    assert outcomes == ["done", "last_administrator"]
     assert standing_grants().filter(role=Role.ADMINISTRATOR).count() == 1
 
 

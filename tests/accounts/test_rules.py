@@ -53,7 +53,16 @@ MATRIX = {
 
 
 # Verbs about oneself alone: what they are called with depends on who calls; tests/accounts/test_enrolling.py has them.
-OWN = {"enrol_passkey", "remove_passkey", "enrol_authenticator_app", "remove_authenticator_app", "make_recovery_codes", "sign_on_person"}
+OWN = {
+    "link_single_sign_on",
+    "enrol_passkey",
+    "rename_passkey",
+    "remove_passkey",
+    "enrol_authenticator_app",
+    "remove_authenticator_app",
+    "make_recovery_codes",
+    "sign_on_person",
+}
 
 
 def test_every_verb_of_this_app_is_in_the_matrix():

@@ -270,7 +270,7 @@ def test_confirming_takes_a_code_and_refuses_it_the_second_time(client, ada):
     again, page = reverse("mfa_reauthenticate"), reverse("accounts:app_removal")
     code = code_for(secret, database_now())
 
-    assert client.post(page).url.startswith(reverse("account_reauthenticate"))
+    assert client.post(page).url.startswith(reverse("mfa_reauthenticate"))
     assert client.post(again, {"code": code, "next": reverse("accounts:factors")}).url == reverse("accounts:factors")
     assert client.post(page).url == reverse("accounts:factors")
     assert not Authenticator.objects.exists()

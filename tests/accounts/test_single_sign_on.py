@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from time import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,12 +12,15 @@ from django.urls import reverse
 
 from apps.accounts import single_sign_on
 from apps.accounts.access import person_by_identity
-from apps.accounts.actions import deactivate_person, merge_persons
+from apps.accounts.actions import add_person_identity, deactivate_person, link_single_sign_on, merge_persons
 from apps.accounts.identities import UNKNOWN, IdentityKind
 from apps.accounts.models import Identity, Person, SignIn
 from apps.accounts.roles import Role
+from apps.accounts.views.single_sign_on import MEMORY
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
+from apps.core.locks import database_now
+from apps.core.refusals import Refused
 from tests.accounts.provider import CLIENT, OTHER_KEY, SECRET, Provider, running_provider
 from tests.factories.accounts import IdentityFactory, make_authenticator_app, make_person
 
@@ -268,3 +272,112 @@ def test_settings_that_are_not_complete_stop_the_start(given):
 
     assert done.returncode == 1
     assert "come together or not at all" in done.stderr
+
+
+def test_address_opens_no_account_that_is_in_use(client, provider):
+    ada = make_person(email="ada@example.org", last_login=database_now())
+
+    assert refusal(go(client, provider), client) == "link_it_yourself"
+    assert not ada.identities.filter(kind=IdentityKind.OIDC).exists()
+
+
+def test_address_that_an_administrator_added_opens_nothing(client, provider):
+    bo = make_person(email="bo@example.org")
+    add_person_identity(bo.pk, kind=IdentityKind.EMAIL, value="ada@example.org", by=make_person(Role.ADMINISTRATOR).actor)
+
+    assert refusal(go(client, provider), client) == "subject_unknown"
+    assert not bo.identities.filter(kind=IdentityKind.OIDC).exists()
+
+
+def sign_in(client, person: Person, *, minutes_ago: int = 0) -> None:
+    client.force_login(person)
+    keep(client, "account_authentication_methods", [{"method": "password", "at": time() - 60 * minutes_ago}])
+    keep(client, "account_authentication_methods_user", str(person.pk))
+
+
+def keep(client, name: str, value: object) -> None:
+    session = client.session
+    session[name] = value
+    session.save()
+
+
+def link(client, provider: Provider):
+    """Press the button on the factors page, go to the provider and come back."""
+    away = client.post(reverse("accounts:single_sign_on_link"))
+    assert (away.status_code, away.url.startswith(provider.issuer)) == (302, True), away.content
+    return client.get(provider.authorize(away.url))
+
+
+def test_whoever_is_signed_in_links_the_subject_and_signs_on_by_it(client, provider, settings):
+    settings.OIDC_NAME = "Example account"
+    bo = make_person(email="bo@example.org")
+    sign_in(client, bo)
+    assert "Link single sign-on" in client.get(reverse("accounts:factors")).content.decode()
+
+    answer = link(client, provider)
+
+    assert (answer.status_code, answer.url) == (302, reverse("accounts:factors"))
+    assert "Example account signs you in." in client.get(answer.url).content.decode()
+    assert person_by_identity(IdentityKind.OIDC, "ada-1", issuer=provider.issuer) == bo
+    added = entries_about(bo.reference, limit=1)[0]
+    assert (added.event, added.by) == (Event.IDENTITY_ADDED, bo.actor)
+    client.logout()
+    go(client, provider)
+    assert client.session[SESSION_KEY] == str(bo.pk)
+
+
+def test_linking_asks_anew_who_it_is_first_and_once_more_on_the_way_back(client, provider):
+    bo = make_person(email="bo@example.org")
+    sign_in(client, bo, minutes_ago=60)
+
+    away = client.post(reverse("accounts:single_sign_on_link"))
+    assert away.url.startswith(reverse("account_reauthenticate"))
+
+    sign_in(client, bo)
+    away = client.post(reverse("accounts:single_sign_on_link"))
+    sign_in(client, bo, minutes_ago=60)
+    answer = client.get(provider.authorize(away.url))
+    assert (answer.status_code, bo.identities.filter(kind=IdentityKind.OIDC).exists()) == (403, False)
+
+
+def test_link_belongs_to_whoever_began_it(client, provider):
+    bo, eve = make_person(), make_person()
+    sign_in(client, bo)
+    away = client.post(reverse("accounts:single_sign_on_link"))
+    back, memory = provider.authorize(away.url), client.session[MEMORY]
+    client.logout()
+    sign_in(client, eve)
+    keep(client, MEMORY, memory)
+
+    assert client.get(back).status_code == 403
+    assert not Identity.objects.filter(kind=IdentityKind.OIDC).exists()
+
+
+@pytest.mark.parametrize(
+    ("subject", "whose", "code"),
+    [("ada-1", "mine", "already_linked"), ("ada-1", "theirs", "subject_of_another"), ("ada-0", "mine", "linked_another")],
+)
+def test_subject_is_linked_once(provider, subject, whose, code):
+    me, another = make_person(), make_person()
+    IdentityFactory(person=me if whose == "mine" else another, kind=IdentityKind.OIDC, issuer=provider.issuer, value=subject)
+
+    with pytest.raises(Refused) as refused:
+        link_single_sign_on(issuer=provider.issuer, subject="ada-1", by=me.actor)
+
+    assert refused.value.refusal.code == code
+
+
+def test_unreadable_subject_is_linked_to_nobody(provider):
+    with pytest.raises(Refused):
+        link_single_sign_on(issuer=provider.issuer, subject="a\x00b", by=make_person().actor)
+
+
+def test_linking_ends_where_the_provider_lies_or_is_not_there(client, provider, settings):
+    sign_in(client, make_person())
+    provider.token = {"nonce": "another"}
+    assert link(client, provider).status_code == 403
+    settings.OIDC_ISSUER = "http://127.0.0.1:1"
+    assert client.post(reverse("accounts:single_sign_on_link")).status_code == 403
+    settings.OIDC_ISSUER = ""
+    assert client.post(reverse("accounts:single_sign_on_link")).status_code == 404
+    assert not Identity.objects.filter(kind=IdentityKind.OIDC).exists()

@@ -1,5 +1,7 @@
 """Pages about people: they open for everybody signed in, acts work, and nothing typed into them is a 500."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -8,7 +10,7 @@ from django.urls import reverse
 from apps.accounts.access import is_member, roles_of
 from apps.accounts.models import Identity, Person, PersonalToken, RoleGrant, Team
 from apps.accounts.roles import Role
-from tests.factories.accounts import IdentityFactory, MembershipFactory, PersonalTokenFactory, TeamFactory, make_person
+from tests.factories.accounts import IdentityFactory, MembershipFactory, PersonalTokenFactory, TeamFactory, make_person, prove_lately
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +34,7 @@ HOSTILE = [
 @pytest.fixture
 def admin(client) -> Person:
     person = make_person(Role.ADMINISTRATOR, name="Grace")
-    client.force_login(person)
+    prove_lately(client, person)
     return person
 
 
@@ -196,9 +198,18 @@ def test_profile_saves_name_and_zone_and_shows_times_there(client):
     assert b"Asia/Tokyo" in client.get(address("profile")).content
 
 
+def test_a_token_takes_a_fresh_proof(client):
+    client.force_login(make_person())
+
+    asked = client.post(address("tokens"), {"name": "laptop", "days": "30"})
+
+    assert asked.url == f"{reverse('account_reauthenticate')}?next=%2Fpeople%2Fme%2F"
+    assert not PersonalToken.objects.exists()
+
+
 def test_tokens_are_shown_once_and_revoked_by_their_owner_alone(client):
     person = make_person()
-    client.force_login(person)
+    prove_lately(client, person)
 
     page = client.post(address("tokens"), {"name": "laptop", "days": "30"})
 
@@ -292,3 +303,32 @@ def test_invitation_that_does_not_leave_is_said(client, admin, settings):
 
     assert answer.status_code == 200
     assert b"The mail did not leave" in answer.content
+
+
+def test_whoever_sends_something_signed_out_comes_back_to_the_page_it_was_sent_from(client):
+    sent = {"text": "Typed for an hour."}
+    for referer, back in (
+        ("http://testserver/changes/CHG-7/?page=2", "/changes/CHG-7/?page=2"),
+        ("http://elsewhere.example/changes/CHG-7/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ):
+        answer = client.post("/changes/CHG-7/comments/", sent, headers={"Referer": referer})
+
+        assert answer.url == f"{reverse('account_login')}?{urlencode({'next': back}, safe='/')}", referer
+
+
+def test_whoever_opens_a_page_signed_out_comes_back_to_it(client):
+    assert client.get("/changes/?q=is:mine").url == f"{reverse('account_login')}?next=/changes/%3Fq%3Dis%3Amine"
+
+
+def test_an_address_that_only_takes_what_is_sent_answers_an_opening_with_a_page_that_leads_on(client):
+    client.force_login(make_person())
+
+    for address, above in (("/changes/CHG-7/comments/", "/changes/CHG-7/"), ("/changes/CHG-7/watch/", "/changes/CHG-7/")):
+        answer = client.get(address)
+
+        assert answer.status_code == 405
+        assert answer["Allow"] == "POST"
+        assert f'href="{above}"' in answer.content.decode()
+        assert "There is no page to open here" in answer.content.decode()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from apps.approvals.rules import Group, PersonFacts, PolicyFacts, QuorumFacts, ReviewFacts, RuleFacts, SignOffFacts, group_text
+from apps.approvals.rules import Group, PersonFacts, PolicyFacts, QuorumFacts, ReviewFacts, RuleFacts, SignOffFacts, editor_of, group_text
 
 SERVICE = UUID(int=1000)
 TARGET = UUID(int=5000)
@@ -67,7 +67,7 @@ def leg(*sign_offs: SignOffFacts, under: PolicyFacts | None = None, people: tupl
         policy=under or policy(),
         digests=DIGESTS,
         sign_offs=sign_offs,
-        hands={"requester": frozenset({UUID(int=1)}), "last_editor": frozenset({UUID(int=2)})},
+        hands={"requester": frozenset({UUID(int=1)}), **{editor_of(part): frozenset({UUID(int=2)}) for part in DIGESTS}},
         people=people,
     )
     return replace(made, **changes)

@@ -72,6 +72,16 @@ def test_whoever_is_asked_sees_it_and_may_end_it(client, bea, sam):
     assert "You stand in for Nobody." in text_of(get(client, sam, "approvals:absence"))
 
 
+def test_administrator_sees_who_stands_in_for_others_and_ends_it(client, bea, sam):
+    delegation, administrator = DelegationFactory(person=bea, delegate=sam), make_person(Role.ADMINISTRATOR)
+
+    page = get(client, administrator, "approvals:absence")
+
+    assert "Others stand in Sam for Bea until" in text_of(page)
+    assert reverse("approvals:stand_in_end", args=[delegation.public_id]) in page.content.decode()
+    assert "Others stand in" not in text_of(get(client, make_person(), "approvals:absence"))
+
+
 def test_services_that_the_reader_does_not_see_are_counted_not_named(client, bea, sam):
     hidden = ServiceFactory(name="vault", is_restricted=True)
     DelegationFactory(person=bea, delegate=sam, service_ids=[hidden.pk], ends_at=database_now() + timedelta(days=9))

@@ -2,20 +2,23 @@
 
 import io
 from base64 import b64decode
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.http import Http404
 
 from apps.approvals.access import get_sign_off
-from apps.approvals.actions import withdraw_sign_off
+from apps.approvals.actions import give_delegation, withdraw_sign_off
 from apps.audit.export import write_export
 from apps.audit.lines import LINES
 from apps.audit.vocabulary import Event
 from apps.changes.states import State
 from tests.approvals.world import make_world
 from tests.conftest import NOW
-from tests.factories.approvals import approve
+from tests.factories.approvals import DelegationFactory, approve
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -71,6 +74,27 @@ def test_the_verifier_proves_an_export_and_finds_a_forged_sign_off(world, tmp_pa
     forged = out.getvalue().replace(b'"alg":"Ed25519","signature":"', b'"alg":"Ed25519","signature":"AAAA', 1)
     with pytest.raises(verifier.DoesNotHold):
         verifier.verify(io.BytesIO(forged))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_verifier_finds_who_asked_for_a_sign_off_in_their_place(world, asked):
+    from apps.audit import verifier
+
+    change, scope = world.change(), {"kinds": ["NORMAL"]}
+    if asked:
+        until = {"starts_at": NOW - HOUR, "ends_at": NOW + timedelta(days=300), "now": NOW - HOUR}
+        give_delegation(delegate_id=world.stranger.pk, by=world.business.actor, **until, **scope)
+    else:  # a row that was put in by hand: nobody told of it
+        DelegationFactory(person=world.business, delegate=world.stranger)
+    approve(change, world.stranger)
+    out = io.BytesIO()
+    write_export(out)
+
+    if asked:
+        assert verifier.verify(io.BytesIO(out.getvalue())).stood_in == 1
+    else:
+        with pytest.raises(verifier.DoesNotHold, match="who had not asked for that"):
+            verifier.verify(io.BytesIO(out.getvalue()))
 
 
 def test_every_event_of_sign_off_has_a_sentence():

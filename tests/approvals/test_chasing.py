@@ -144,8 +144,9 @@ def test_an_edit_and_a_new_submission_begin_the_wait_anew(world):
     change = world.change()
     chase(change, NOW + 2 * HOUR)
 
-    edit(change, "plan")
-    assert chase(change, NOW + 2 * HOUR) == 2
+    edit(change, "plan", now=NOW + 2 * HOUR)
+    assert chase(change, NOW + 2 * HOUR + HOUR / 2) == 0
+    assert chase(change, MONDAY + 2 * HOUR) == 2
 
     send_back_change(change_id=change.pk, by=world.business.actor, reason="Say more.", now=NOW + 2 * HOUR)
     assert chase(change, MONDAY + 9 * HOUR) == 0

@@ -4,17 +4,20 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from apps.approvals.facts import review_facts, who_must_sign_change
-from apps.approvals.policy_body import default_body
-from apps.approvals.rules import forecast, needed_of, quorum, why_not_counted
+from apps.approvals.models import Implementer
+from apps.approvals.policy_body import default_body, policy_bytes, read_policy
+from apps.approvals.rules import forecast, needed_of, quorum, switch_words, why_not_counted
 from apps.changes.authors import Hands
 from apps.core.refusals import Refused
 from apps.gate.judgement import verdict_now
 from tests.approvals.material import leg, person, policy, rule, sign_off
 from tests.approvals.world import make_world
 from tests.conftest import NOW
-from tests.factories.approvals import a_rule, approve
+from tests.factories.accounts import make_person
+from tests.factories.approvals import ImplementerFactory, a_rule, approve
 
 OWNER, OTHER, MAKER = person(3, owner="BUSINESS"), person(4, owner="BUSINESS"), person(7, owner="BUSINESS")
 STRICT = ("requester", "last_editor", "author", "committer")
@@ -122,3 +125,58 @@ def test_simulator_keeps_makers_out_under_a_wording_that_does(world, made_by):
     assert [one.name for one in asked.forecast.rules[0].candidates] == ["Tom"]
     assert default_body()["exclude"] == ["requester", "last_editor"]
     assert asked.leg.policy.id != UUID(int=0)
+
+
+def implementing():
+    return make_world(a_rule(), exclude=["requester", "last_editor", "implementer"])
+
+
+def test_whoever_had_it_deployed_is_refused_with_the_reason(db):
+    world = implementing()
+    change = world.change()
+    ImplementerFactory(leg=change.legs.get(is_current=True), person=world.business)
+
+    with pytest.raises(Refused, check=lambda error: error.refusal.code == "own_deployment" and "Tom can." in error.refusal.cure):
+        approve(change, world.business)
+
+
+def test_page_and_gate_find_out_who_had_it_deployed_after_they_signed(db):
+    world = implementing()
+    change = world.change()
+    approve(change, world.business)
+    one = change.legs.get(is_current=True)
+    before = quorum(review_facts(change).legs[0]).met, "sign_off_missing" in verdict_now(one, now=NOW).codes
+
+    ImplementerFactory(leg=one, person=make_person(is_active=False, deactivated_at=NOW, merged_into=world.business))
+
+    assert before == (True, False)
+    assert not quorum(review_facts(change).legs[0]).met
+    assert "sign_off_missing" in verdict_now(one, now=NOW).codes
+
+
+def test_unknown_authors_cost_nothing_where_only_who_deploys_is_kept_out(db, made_by):
+    world = implementing()
+    change = world.change()
+    made_by(is_read=False)
+
+    approve(change, world.business)
+
+    assert quorum(review_facts(change).legs[0]).met
+
+
+@pytest.mark.parametrize(
+    ("more", "apart"), [({"exclude": ["requester", "implementer"]}, True), ({"forbid_approver_start": True}, True), ({}, False)]
+)
+def test_policy_says_in_words_whether_signing_and_starting_are_kept_apart(more, apart):
+    facts = read_policy(policy_bytes({**default_body(), **more}), policy_id=UUID(int=1), name="", number=1, digest="")
+
+    assert switch_words(facts)["Whoever signs"] == ("does not start the deployment" if apart else "may start the deployment")
+    assert ("whoever has it deployed" in switch_words(facts)["Cannot sign"]) == ("exclude" in more)
+
+
+def test_the_database_keeps_who_had_it_deployed(db):
+    ImplementerFactory()
+
+    for act in (lambda: Implementer.objects.update(at=NOW), Implementer.objects.all().delete):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            act()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.approvals.rules import Group, all_met, forecast, match_seats, quorum, stands, why_not_counted
+from apps.approvals.rules import Group, all_met, editor_of, forecast, match_seats, quorum, stands, why_not_counted
 from tests.approvals.material import (
     ANY_OWNER,
     BUSINESS,
@@ -112,7 +112,7 @@ def test_a_sign_off_for_one_place_does_not_count_at_another():
     assert not quorum(elsewhere).met
 
 
-@pytest.mark.parametrize("hand", ["requester", "last_editor"])
+@pytest.mark.parametrize("hand", ["requester", *(editor_of(part) for part in SIGNED)])
 def test_not_knowing_who_did_something_excludes_nobody_silently(hand):
     facts = leg(sign_off(OWNER))
 

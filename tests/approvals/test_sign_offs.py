@@ -112,7 +112,8 @@ def test_approve_by_somebody_else_is_refused_and_recorded(world, who, code):
 
 def test_approve_by_the_last_editor_is_refused(world):
     change = world.change()
-    edit(change, "story", by=world.business)
+    edit(change, "plan", by=world.business)
+    edit(change, "story")
 
     with refused("own_edit"):
         approve(change, world.business)

@@ -1,7 +1,7 @@
 """A small place for the tests of the verbs: one service in production, its owners, and edits of each part."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
@@ -61,10 +61,10 @@ def edited(content: Content, part: str) -> Content:
     return replace(content, story=replace(content.story, description=content.story.description + " More."))
 
 
-def edit(change: Change, part: str, *, by: Person | None = None) -> Revision | None:
+def edit(change: Change, part: str, *, by: Person | None = None, now: datetime = NOW) -> Revision | None:
     """Save an edit of one part through the real action."""
     content = edited(content_of(newest(change)), part)
-    return revise_change(change_id=change.pk, content=content, by=(by or change.requester).actor, now=NOW)
+    return revise_change(change_id=change.pk, content=content, by=(by or change.requester).actor, now=now)
 
 
 def events(change: Change) -> list[str]:

@@ -6,9 +6,10 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 from apps.audit.followers import TRIES, read_on
 from apps.audit.models import Cursor
 from apps.audit.seal import seal_now
-from apps.audit.stream import latest
+from apps.audit.stream import latest, ready_cursor
 from apps.audit.vocabulary import Event
 from apps.core.actors import ActorKind
+from tests.approvals.test_races import Pause
 from tests.factories.audit import make_entries, make_entry
 
 AT_FAULT = [ZeroDivisionError("x"), IntegrityError("x"), DataError("x")]
@@ -108,7 +109,7 @@ def test_database_in_trouble_is_not_the_fault_of_an_entry_and_undoes_everything(
     for _ in range(TRIES + 1):
         with pytest.raises(type(failure)):
             reader.go()
-    assert (reader.seen, Cursor.objects.filter(name="reader").exists(), failures()) == (set(), False, [])
+    assert (reader.seen, position(), failures()) == (set(), 0, [])
 
     reader.at = set()
     reader.go()
@@ -141,3 +142,28 @@ def test_follower_that_fails_at_everything_does_not_answer_itself_for_ever(own_d
         reader.go()
 
     assert (position(), len(failures())) == (2, 1)
+
+
+def test_two_workers_that_begin_at_once_neither_wait_nor_read_twice(five, racer, monkeypatch):
+    first, second = Reader(), Reader()
+    pause = Pause(monkeypatch, "apps.audit.followers", "_can_react")
+
+    winner = racer(first.go)
+    pause.wait()  # in its transaction, with the cursor it is the first to need
+    loser = racer(second.go)
+
+    assert loser.result() == 0  # while the other still reads: waiting would end by the clock
+    pause.go_on()
+    assert winner.result() == 5
+    assert (first.tried, second.tried, position()) == ([1, 2, 3, 4, 5], [], 5)
+
+
+def test_two_workers_make_one_cursor(own_database, racer, wait_until_blocked):
+    """Both have seen that there is none; both insert, neither fails."""
+    with own_database.connect() as other, other.transaction():
+        other.execute("insert into audit_cursor (name, position) values ('late', 0)")
+        late = racer(lambda: ready_cursor("late"))
+        wait_until_blocked(other.info.backend_pid)
+    late.result()
+
+    assert Cursor.objects.filter(name="late").count() == 1

@@ -33,8 +33,9 @@ def fill_request(page: Page) -> None:
     """Write everything but the way back."""
     page.locator("#id_items-0-label").fill("2.4.1")
     page.locator("#id_items-0-commit").fill(NEW)
+    page.get_by_label("Code", exact=True).check()
     for name in ("Staging", "Production"):
-        expect(page.get_by_label(name)).to_be_checked()  # the only service, and everywhere it can go
+        expect(page.get_by_role("checkbox", name=name)).to_be_checked()  # the only service, and everywhere it can go
     page.locator("#id_strategy").select_option("")
     page.get_by_label("Why now", exact=False).fill("Banks switch off the old protocol on 1 December.")
     page.locator("#id_plan-0-what").fill("Roll 2.4.1 out in three waves")

@@ -60,6 +60,11 @@ class Hands:
         self.page.locator(f"#{name}").click()
         self.page.keyboard.insert_text(text)
 
+    def tick(self, label: str) -> None:
+        """Click a box."""
+        self.fields.append(label)
+        self.page.get_by_label(label, exact=True).click()
+
     def counted(self, kind: str) -> int:
         """How often it happened in this window."""
         return int(self.page.evaluate(f"Number(sessionStorage.getItem('count:{kind}') ?? 0)"))
@@ -87,6 +92,7 @@ def test_from_new_change_to_approved_takes_few_clicks_and_keys(world: World, loo
     hands.write("id_items-0-label", "2.4.1")
     hands.paste("id_items-0-commit", NEW)
     hands.write("id_reason", REASON)
+    hands.tick("Code")
     page.get_by_role("button", name="Submit for review").click()
     expect(page.locator(".head-sub .state")).to_have_text("In review")
 
@@ -125,8 +131,8 @@ def told(asks: Hands, agrees: Hands) -> None:
         f"| requester: new change to in review | {len(asks.fields)} | {clicks} | {keys} | {asks.pastes} |",
         f"| approver: sign-off page to approved | 1 | {agrees.counted('click')} | {len(PASSWORD)} | 0 |",
         "",
-        f"The requester writes the version, the commit and {len(REASON)} letters of why; service, environments, title, way back and",
-        "period are filled in and can be changed. The approver reads the statement and proves who they are.",
+        f"The requester writes the version, the commit and {len(REASON)} letters of why, and ticks what is touched; service,",
+        "environments, title, way back and period are filled in and can be changed. The approver reads the statement and proves who they are.",
         "",
     ]
     EFFORT.write_text("\n".join(lines))
@@ -135,11 +141,12 @@ def told(asks: Hands, agrees: Hands) -> None:
 def test_typing_is_kept_and_the_panel_follows(world: World, look_as: Look) -> None:
     page = look_as(world.developer)
     page.goto("/changes/new/")
-    expect(page.locator("#outlook")).to_contain_text("Missing: why now, version, commit.")
+    expect(page.locator("#outlook")).to_contain_text("Missing: why now, version, commit, what is touched.")
 
     page.locator("#id_items-0-label").fill("2.4.1")
     page.locator("#id_items-0-commit").fill(NEW)
     page.locator("#id_reason").fill(REASON)
+    page.get_by_label("Code", exact=True).check()
 
     expect(page.locator("#outlook")).not_to_contain_text("Missing")
     expect(page.locator("#outlook")).to_contain_text("Production")
@@ -227,6 +234,7 @@ def test_a_mistake_loses_nothing(world: World, look_as: Look) -> None:
     expect(page.locator("#id_items-0-commit_error")).to_contain_text("Nothing says which version.")
     expect(page.locator("#id_reason")).to_have_value(REASON)
     page.locator("#id_items-0-commit").fill(NEW)
+    page.get_by_label("Code", exact=True).check()
     page.get_by_role("button", name="Submit for review").click()
     expect(page.locator(".head-sub .state")).to_have_text("In review")
     assert not DraftInput.objects.filter(finished_at=None).exists()
@@ -247,3 +255,62 @@ def test_the_form_fits_a_phone(world: World, look_as: Look, theme: str) -> None:
     kept(page)
     bar.get_by_role("link", name="If you submit").click()
     expect(page.get_by_role("button", name="Submit for review")).to_be_in_viewport()
+
+
+def test_the_keyboard_stays_with_the_rows(world: World, look_as: Look) -> None:
+    page = look_as(world.developer)
+    page.goto("/changes/new/")
+    page.locator("#id_plan-0-what").fill("first")
+    page.get_by_role("button", name="Another step").first.press("Enter")
+    expect(page.locator("#id_plan-1-what")).to_be_focused()
+    page.keyboard.type("second")
+    page.get_by_role("button", name="Move step 2 up").press("Enter")
+    expect(page.locator("#id_plan-0-what")).to_have_value("second")
+    expect(page.get_by_role("button", name="Move step 1 down")).to_be_focused()
+    page.get_by_role("button", name="Remove step 2").press("Enter")
+    expect(page.locator("#id_plan-0-what")).to_be_focused()
+
+
+def test_offline_nothing_is_sent_and_the_word_says_so(world: World, look_as: Look, watched: Watched) -> None:
+    page = look_as(world.developer)
+    page.goto("/changes/new/")
+    page.locator("#id_items-0-label").fill("2.4.1")
+    kept(page)
+    page.context.set_offline(True)
+    page.locator("#id_reason").fill(REASON)
+    expect(page.locator("#saved-word")).to_have_text(re.compile(r"Not kept since \d\d:\d\d. What you typed stays in this tab."))
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.locator(".submit [role=alert]")).to_contain_text("This browser is offline, so nothing was sent.")
+
+    page.context.set_offline(False)
+    expect(page.locator(".submit [role=alert]")).to_have_count(0)
+    kept(page)
+    watched.errors[:] = [
+        error for error in watched.errors if not re.search("ERR_INTERNET_DISCONNECTED|htmx:sendError|htmx:afterRequest", error)
+    ]
+
+
+def test_a_file_that_is_too_large_is_told_before_it_is_sent(world: World, look_as: Look, tmp_path: Path) -> None:
+    large = tmp_path / "big.bin"
+    large.write_bytes(b"x" * 16_500_000)
+    page = look_as(world.developer)
+    page.goto("/changes/new/")
+
+    page.locator("#id_evidence_file").set_input_files(large)
+
+    expect(page.locator("#id_evidence_file_size")).to_contain_text("big.bin has 17 MB, 16 fit.")
+    expect(page.locator("#id_evidence_file")).to_have_value("")
+    expect(page.locator("#notes")).to_be_empty()
+
+
+def test_sending_stays_in_sight_and_a_step_has_room(world: World, look_as: Look) -> None:
+    page = look_as(world.developer, viewport={"width": 1280, "height": 720})
+    page.goto("/changes/new/")
+
+    expect(page.get_by_role("button", name="Submit for review")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_role("button", name="Save draft")).to_be_in_viewport(ratio=1)
+    what, until = page.locator("#id_plan-0-what").bounding_box(), page.locator("#id_not_after").bounding_box()
+    assert what
+    assert what["width"] > 300
+    assert until
+    assert until["width"] > 190

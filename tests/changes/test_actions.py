@@ -215,7 +215,7 @@ def test_without_its_entry_nothing_happened(verb, now, monkeypatch):
     change = in_post_review(now, leg_done) if verb == "close" else make_change()
     before = (Change.objects.count(), Revision.objects.count(), change.moves.count(), change.state)
     person = change.requester
-    for module in (actions, drafts, transitions):
+    for module in (actions.requesting, drafts, transitions):
         monkeypatch.setattr(module, "record", broken)
     verbs = {
         "create": lambda: create_change(content=make_content(targets=(make_target(),)), by=person.actor, now=now),

@@ -19,6 +19,7 @@ from apps.changes.content import (
     Bound,
     EnvironmentRef,
     Evidence,
+    ModelRef,
     Period,
     Plan,
     Rollback,
@@ -183,6 +184,7 @@ def test_digests_are_of_the_stored_bytes():
 def test_revision_digest_binds_change_kind_people_number_and_every_part():
     digests = part_digests(part_bytes(make_content()))
     another = {"change_id": UUID(int=1), "kind": "EMERGENCY", "requester_id": UUID(int=1), "number": 4, "author_id": UUID(int=1)}
+    another["model"] = ModelRef(UUID(int=1), 2, "0" * 64)
     first = revision_digest(BOUND, part_digests=digests)
 
     others = {
@@ -192,6 +194,13 @@ def test_revision_digest_binds_change_kind_people_number_and_every_part():
 
     assert first not in others
     assert len(others) == len(another) + len(PARTS)
+
+
+def test_revision_digest_binds_every_member_of_the_model():
+    digests, model = part_digests(part_bytes(make_content())), ModelRef(UUID(int=1), 2, "0" * 64)
+    others = [model, replace(model, id=UUID(int=2)), replace(model, number=3), replace(model, digest="1" * 64)]
+
+    assert len({revision_digest(replace(BOUND, model=one), part_digests=digests) for one in others}) == len(others)
 
 
 def test_a_newer_form_of_a_part_leaves_the_bytes_of_what_was_not_edited(monkeypatch):

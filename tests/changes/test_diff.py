@@ -30,8 +30,8 @@ def test_a_changed_field_is_told_with_both_values():
     new = replace(OLD, rollback=replace(OLD.rollback, seconds_to_restore=None, trigger="errors"))
 
     assert differences(OLD, new) == (
-        Difference("rollback", "rollback.trigger", "Starts when", "abandoned checkouts over 30 %", "errors"),
-        Difference("rollback", "rollback.seconds_to_restore", "Seconds to restore", "140", None),
+        Difference("rollback", "rollback.trigger", "Go back when", "abandoned checkouts over 30 %", "errors"),
+        Difference("rollback", "rollback.seconds_to_restore", "Time to restore", "2 min 20 s", None),
     )
 
 
@@ -79,7 +79,7 @@ def test_a_step_put_first_is_one_difference():
 
     assert said(new, old) == [
         ("plan.steps.0", "Step 1", None, "Tell the call centre (person)"),
-        ("plan.steps.2.expected_seconds", "Step 3: expected seconds", "5", "6"),
+        ("plan.steps.2.expected_seconds", "Step 3: expected time", "5 s", "6 s"),
     ]
 
 

@@ -1,6 +1,7 @@
 """What repositories say about open changes: read once by the clock, kept for good, and whose hands were in it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -10,16 +11,17 @@ from apps.accounts.identities import IdentityKind
 from apps.accounts.roles import Role
 from apps.catalog.repositories.passage import Hand, as_body
 from apps.changes import beat
-from apps.changes.actions import keep_reading
+from apps.changes.actions import keep_failed_reading, keep_reading
 from apps.changes.authors import Hands, hands_of
 from apps.changes.beat import read_versions
 from apps.changes.content import Evidence, Plan
-from apps.changes.models import Change, VersionReading
-from apps.changes.readings import ways_of, ways_to_read
+from apps.changes.models import Change, FailedReading, VersionReading
+from apps.changes.readings import reading_rows, ways_of, ways_to_read
 from apps.changes.states import State
+from apps.core.locks import database_now
 from tests.catalog.repository import ADA, BEN, make_repository
 from tests.factories.accounts import IdentityFactory, PersonFactory, make_person
-from tests.factories.approvals import make_change, make_place
+from tests.factories.approvals import make_change, make_place, newest
 from tests.factories.changes import make_change as make_draft
 from tests.factories.changes import make_content
 from tests.factories.evidence import PLAN, VersionReadingFactory, make_passage, make_upload
@@ -46,11 +48,11 @@ def keep(change: Change, *hands: Hand, **more: object) -> None:
 
 def test_ways_to_read_are_those_of_open_changes_that_nobody_read(change):
     make_change(State.DRAFT, targets=(make_place(),))
-    (way,) = ways_to_read(most=10)
+    (way,) = ways_to_read(most=10, now=database_now())
 
     assert (way.commit, way.repository, way.repository_id) == (HEAD, "/srv/git/shop.git", "repo-1")
     keep(change)
-    assert ways_to_read(most=10) == []
+    assert ways_to_read(most=10, now=database_now()) == []
 
 
 def test_ways_begin_at_what_runs(change):
@@ -181,19 +183,48 @@ def test_read_versions_reads_the_repository_of_open_changes(tmp_path, change):
     assert hands_of(change).unknown == (str(Hand(*ADA)), str(Hand(*BEN)))
 
 
-def test_read_versions_leaves_a_broken_repository_alone_for_a_while(tmp_path, change, monkeypatch):
-    beat._failed.clear()
+def test_read_versions_keeps_why_and_leaves_a_broken_repository_alone_for_a_while(tmp_path, change):
     point_at(change, str(tmp_path / "gone"), base="", head=HEAD)
-    opened: list[str] = []
-    real = beat.open_repository
-    monkeypatch.setattr(beat, "open_repository", lambda repository: opened.append(repository) or real(repository))
 
     assert (read_versions(), read_versions()) == (0, 0)
-    assert len(opened) == 1
-    monkeypatch.setattr(beat, "AGAIN_SECONDS", -1)
+
+    row = FailedReading.objects.get()
+    assert (row.tries_count, row.next_at - row.tried_at) == (1, timedelta(minutes=1))
+    assert str(tmp_path / "gone") in row.reason
+    FailedReading.objects.update(next_at=row.tried_at)
     assert read_versions() == 0
-    assert len(opened) == 2
+    row.refresh_from_db()
+    assert (row.tries_count, row.next_at - row.tried_at) == (2, timedelta(minutes=2))
+    assert ways_of(change, rows=reading_rows(newest(change)))[0].failed == row
     assert not VersionReading.objects.exists()
+
+
+def test_read_versions_forgets_why_once_it_is_read(tmp_path, change):
+    repository = make_repository(tmp_path / "shop")
+    point_at(change, str(repository.root), base="", head=HEAD)
+    assert read_versions() == 0
+    assert HEAD in FailedReading.objects.get().reason
+    point_at(change, str(repository.root), base="", head=repository.commit("one"))
+
+    keep_failed_reading(way=ways_of(change)[0].way, reason="It did not answer.", now=database_now() - timedelta(hours=2))
+
+    assert read_versions() == 1
+    assert FailedReading.objects.get().commit == HEAD  # another way, which nobody takes any more
+
+
+def test_a_repository_that_does_not_answer_keeps_no_other_waiting(change):
+    for _ in range(3):
+        other = make_place()
+        other.service.repository, other.service.repository_id = "/srv/git/dead.git", "repo-2"
+        other.service.save()
+        make_change(State.IN_REVIEW, targets=(other,))
+
+    first, second, *_ = ways_to_read(most=10, now=database_now())
+
+    assert {first.repository, second.repository} == {"/srv/git/dead.git", "/srv/git/shop.git"}
+    keep_failed_reading(way=first if first.repository.endswith("dead.git") else second, reason="It does not answer.")
+    later = database_now() + timedelta(hours=2)
+    assert ways_to_read(most=10, now=later)[-1].repository == "/srv/git/dead.git"
 
 
 def test_read_versions_stops_when_its_time_is_over(change, monkeypatch):

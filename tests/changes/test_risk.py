@@ -10,7 +10,7 @@ from apps.accounts.roles import Role
 from apps.approvals.actions import revise_change, submit_change
 from apps.catalog.models import Outcome
 from apps.changes.content import Aspect, Rollback, Strategy
-from apps.changes.facts import content_of, risk_now, risk_places
+from apps.changes.facts import content_of, risk_now, risk_places, risk_rows
 from apps.changes.rules import RiskPlace, risk_of
 from apps.core.locks import database_now
 from tests.factories.accounts import make_person
@@ -98,11 +98,20 @@ def test_the_heaviest_factor_comes_first_and_the_sum_has_a_name():
 @pytest.mark.django_db
 def test_places_are_read_with_what_went_wrong_there_lately(django_assert_num_queries):
     place, now = make_place(), database_now()
-    for outcome, age in ((Outcome.FAILED, 1), (Outcome.ROLLED_BACK, 29), (Outcome.SUCCEEDED, 2), (Outcome.FAILED, 31)):
+    went = (
+        (Outcome.FAILED, 1),
+        (Outcome.ROLLED_BACK, 1),
+        (Outcome.FAILED, 29),
+        (Outcome.LEFT, 28),
+        (Outcome.SUCCEEDED, 2),
+        (Outcome.FAILED, 31),
+    )
+    for outcome, age in went:
         ArrivalFactory(target=place, outcome=outcome, at=now - timedelta(days=age))
 
     with django_assert_num_queries(1):
-        (found,) = risk_places(make_content(targets=(place,)), now=now)
+        content = make_content(targets=(place,))
+        (found,) = risk_places(content, risk_rows(content, now=now))
 
     assert (found.failures_count, found.runs_something, found.tier) == (2, True, place.service.tier)
 

@@ -6,7 +6,8 @@ import pytest
 
 from apps.accounts.roles import Role
 from apps.approvals.actions import approve_change, revise_change
-from apps.approvals.models import Policy
+from apps.approvals.facts import review_facts
+from apps.approvals.models import Implementer, Policy
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
 from apps.catalog.models import ChangeRequired, OwnerKind, Target
@@ -192,3 +193,53 @@ def test_the_entry_of_a_start_names_the_digests_it_relied_on(fake):
     assert entry.data["settings_digest"] == target.settings.digest
     assert entry.data["revision_digest"] == order.leg.change.revision.digest
     assert entry.data["policy_digest"] == Policy.objects.get(environment=target.environment).version.digest
+
+
+def excluded_hands(change):
+    return {person for leg in review_facts(change).legs for person in leg.hands["implementer"]}
+
+
+def implementing_site(**owners) -> Target:
+    target = make_site()
+    ask_for(target, ChangeRequired.APPROVED)
+    make_policy(target.environment, exclude=["requester", "last_editor", "implementer"])
+    for kind, person in owners.items():
+        OwnershipFactory(service=target.service, person=person, kind=kind)
+    return target
+
+
+def test_whoever_had_it_started_is_remembered_and_signs_no_more(fake):
+    starter = operator()
+    target = implementing_site(BUSINESS=make_person(Role.APPROVER))
+    order = make_order(target, by=starter)
+    OwnershipFactory(service=target.service, person=starter, kind=OwnerKind.TECHNICAL)
+    order = step(order)
+
+    assert order.state == State.RUNNING
+    assert [one.person for one in Implementer.objects.filter(leg=order.leg)] == [starter]
+    change = order.leg.change
+    with pytest.raises(Refused) as told:
+        approve_change(change_id=change.pk, revision_digest=newest(change).digest, by=starter.actor)
+    assert told.value.refusal.code == "nobody_asked"  # what has begun asks nobody any more
+    assert excluded_hands(change) == {starter.public_id}
+
+
+def test_whoever_signed_does_not_start_it_where_implementers_are_kept_out(fake):
+    owner = make_person(Role.OPERATOR, Role.APPROVER)
+    target = implementing_site(BUSINESS=owner)
+    leg = make_leg(target)
+
+    refusal = order_refusal(leg, by=owner.actor)
+
+    assert refusal is not None
+    assert (refusal.code, refusal.cure) == ("signed_by_you", "Somebody who did not sign it can start it.")
+
+
+def test_machinery_that_starts_it_is_nobody(fake):
+    order = make_order(implementing_site(BUSINESS=make_person(Role.APPROVER)))
+    Deployment.objects.filter(pk=order.pk).update(ordered_by="SYSTEM:slots")
+
+    order = step(order)
+
+    assert order.state == State.RUNNING
+    assert not Implementer.objects.exists()

@@ -43,7 +43,7 @@ def act(acts: frozenset[str]) -> Access:
 
 PAGE, PAGE_AND_ACT = Access(), Access(acts=EVERYBODY)
 # Its form stands on no page that can be opened: it is the answer to another form, and holds what was made for this person.
-ANSWERED = {"home:sign_off"}
+ANSWERED = {"home:sign_off", "home:leg_exception", "home:exception_agreement"}
 OPEN = Access(Door.OPEN)
 TOKEN = Access(Door.TOKEN, reads=NOBODY)
 TABLE = {
@@ -60,7 +60,7 @@ TABLE = {
     "account_reset_password_from_key_done": OPEN,
     "account_reauthenticate": PAGE_AND_ACT,
     "mfa_authenticate": OPEN,
-    "mfa_reauthenticate": act(NOBODY),  # leads on: nobody here asks for it
+    "mfa_reauthenticate": Access(reads=frozenset({"chief"}), acts=frozenset({"chief"})),  # who has an app
     "mfa_reauthenticate_webauthn": act(NOBODY),
     "mfa_login_webauthn": OPEN,
     "single_sign_on": OPEN,
@@ -74,9 +74,11 @@ TABLE = {
     "accounts:hours": act(EVERYBODY),
     "accounts:factors": PAGE,
     "accounts:new_passkey": PAGE_AND_ACT,
+    "accounts:passkey_name": act(CHIEF),  # one's own alone
     "accounts:passkey_removal": act(CHIEF),  # one's own alone
     "accounts:app": PAGE_AND_ACT,
     "accounts:app_removal": act(EVERYBODY),
+    "accounts:single_sign_on_link": act(NOBODY),  # no provider here
     "accounts:recovery_codes": act(EVERYBODY),
     "accounts:session_end": act(CHIEF),
     "accounts:other_sessions_end": act(EVERYBODY),
@@ -171,17 +173,25 @@ TABLE = {
     "home:watch": act(EVERYBODY),
     "home:watch_end": act(EVERYBODY),  # one's own alone: the address names the change, and who does not watch it ends nothing
     "home:new_change": Access(acts=frozenset({"chief", "author", "requester"})),
+    "home:environment_strictness": Access(acts=ADMINISTRATORS),
+    "home:environment_relaxation_confirmation": act(ADMINISTRATORS),
+    "home:environment_relaxation_end": act(ADMINISTRATORS),
     "home:change_models": PAGE,
     "home:new_model": Access(acts=ADMINISTRATORS),
     "home:change_model": Access(acts=ADMINISTRATORS),
     "home:model_retirement": act(ADMINISTRATORS),
+    "home:model_proposal": PAGE,
+    "home:model_agreement": act(PLANNING | ADMINISTRATORS),
+    "home:model_proposal_end": act(PLANNING | ADMINISTRATORS),
     "home:change": PAGE,
     "home:edit_change": Access(acts=frozenset({"chief", "author", "requester"})),
     "home:submission": act(AUTHOR),
     "home:sign_off": Access(acts=CHIEF),
     "home:sign_off_statement": act(CHIEF),
     "home:looks": act(EVERYBODY),
+    "home:preview": act(EVERYBODY),
     "home:sign_off_withdrawal": act(CHIEF),
+    "home:given_sign_off": PAGE,
     "home:return": act(PLANNING | {"owner"}),
     "home:withdrawal": act(PLANNING | {"author"}),
     "home:completion": act(STARTING),
@@ -192,6 +202,15 @@ TABLE = {
     "home:evidence": Access(acts=frozenset({"chief", "author", "requester"})),
     "home:evidence_file": PAGE,
     "home:leg_evidence": Access(acts=STARTING | {"requester"}),
+    "home:leg_exception": Access(acts=STARTING | {"requester"}),
+    "home:leg_exception_statement": act(STARTING | {"requester"}),
+    "home:exceptions": PAGE,
+    "home:exception": PAGE,
+    "home:exception_statement": act(PLANNING | {"owner"}),
+    "home:exception_agreement": act(PLANNING | {"owner"}),
+    "home:exception_refusal": act(PLANNING | {"owner"}),
+    "home:exception_withdrawal": act(PLANNING | {"author"}),
+    "home:exception_review": act(CHIEF),  # who asked, and the team's
     "home:matrix": PAGE,
     "home:access": Access(reads=ADMINISTRATORS | AUDITORS),
     "home:access_export": Access(reads=ADMINISTRATORS | AUDITORS),

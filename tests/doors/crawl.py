@@ -35,7 +35,7 @@ def client_of(person: Person | None) -> Client:
     if person is not None:
         client.force_login(person)
         session = client.session  # confirmed once more who it is, for as long as the tests take
-        session["account_authentication_methods"] = [{"method": "password", "at": time() + 86_400, "reauthenticated": True}]
+        session["account_authentication_methods"] = [{"method": "mfa", "at": time() + 86_400}]
         session["account_authentication_methods_user"] = str(person.pk)
         session.save()
     return client

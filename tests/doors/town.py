@@ -14,17 +14,18 @@ from apps.accounts.actions import issue_personal_token
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.actions import propose_policy
-from apps.approvals.models import Policy, PolicyProposal
+from apps.approvals.models import LegException, Policy, PolicyProposal, SignOff
 from apps.approvals.policy_body import default_body
 from apps.catalog.actions import lock_target
 from apps.catalog.models import Target
 from apps.changes.access import changes_for
-from apps.changes.actions import attach_evidence
+from apps.changes.actions import attach_evidence, propose_change_model
 from apps.changes.models import Change, EvidenceUpload, Leg
-from apps.changes.states import State
+from apps.changes.states import Kind, State
 from apps.changes.steps.evidence import Piece
 from apps.deployments.models import Deployment
 from apps.deployments.states import State as DeploymentState
+from apps.gate.actions import propose_relaxation
 from apps.incidents.actions import note_on_timeline, open_incident, recover_incident, resolve_incident
 from apps.incidents.models import Incident, TimelineEntry
 from apps.incidents.states import State as IncidentState
@@ -45,14 +46,16 @@ from tests.factories.approvals import (
     AbsenceFactory,
     DelegationFactory,
     PolicyProposalFactory,
+    SignOffFactory,
     approve,
     make_change,
     make_place,
     make_policy,
 )
 from tests.factories.catalog import EnvironmentFactory, make_service
-from tests.factories.changes import SavedSearchFactory, WatchFactory, make_model
+from tests.factories.changes import SavedSearchFactory, WatchFactory, make_coverage, make_model, make_template
 from tests.factories.deployments import FAKE, make_deployment, make_leg, make_order, make_site
+from tests.factories.exceptions import LegExceptionFactory, agreed, asked
 from tests.factories.notifications import DeliveryFactory
 from tests.factories.schedule import CalendarRuleFactory, HoldFactory, SlotFactory
 
@@ -88,9 +91,19 @@ class Restricted:
         return PolicyProposal.objects.get(service=self.target.service)
 
     @property
+    def sign_off(self) -> SignOff:
+        """What somebody said of the change."""
+        return SignOff.objects.filter(change=self.change).earliest("pk")
+
+    @property
     def evidence(self) -> EvidenceUpload:
         """What was shown for the leg."""
         return self.leg.uploads.get()
+
+    @property
+    def exception(self) -> LegException:
+        """What was asked for it."""
+        return LegException.objects.get(leg=self.leg)
 
     @property
     def note(self) -> TimelineEntry:
@@ -131,6 +144,7 @@ class Town:
         found += [reverse("catalog:service", args=[self.place.service.slug])]
         open_to_all = EvidenceUpload.objects.exclude(change=self.restricted.change).select_related("change", "leg")
         found += [reverse("home:leg_evidence", args=[one.change.ref, one.leg.public_id]) for one in open_to_all if one.change and one.leg]
+        found += [reverse("home:exception", args=[one.pk]) for one in LegException.objects.exclude(pk=self.restricted.exception.pk)]
         return found + [reverse("accounts:person", args=[one.public_id]) for one in Person.objects.filter(name__in=SHOWN)]
 
 
@@ -154,6 +168,8 @@ def make_town() -> Town:
     _walls(changes[State.APPROVED], now)
     make_model()
     _show(changes[State.APPROVED].legs.get(is_current=True), author)
+    asked(changes[State.APPROVED], author, now=now)
+    agreed(changes[State.IN_REVIEW], chief, make_person(Role.RELEASE_MANAGER), now=now)
     _agreement(people, now)
     _mail(chief, now)
     _factors(chief, now)
@@ -212,6 +228,9 @@ def _agreement(people: dict[str, Person], now: datetime) -> None:
     place, outsider = EnvironmentFactory(name="Cellar", rank=0), people[OUTSIDER]
     make_policy(place)
     propose_policy(name="Stricter", environment_id=place.pk, document={**default_body(), "solo": True}, by=outsider.actor)
+    propose_relaxation(environment_id=place.pk, rule="freeze", after="OFF", by=outsider.actor)
+    beforehand = make_template(kind=Kind.STANDARD, coverage=make_coverage(Target.objects.earliest("pk")))
+    propose_change_model(slug="restart", name="Weekly restart", template=beforehand, by=outsider.actor)
     AbsenceFactory(starts_at=now - DAY, ends_at=now + DAY)
     DelegationFactory(person=people["chief"], delegate=people["operator"], starts_at=now, ends_at=now + DAY, kinds=["EMERGENCY"])
     WatchFactory(change=Change.objects.filter(state=State.IN_REVIEW).earliest("pk"), person=people["chief"])
@@ -251,6 +270,8 @@ def _restricted(insider: Person) -> Restricted:
     deployment = make_order(target, by=operator, requester=make_person(Role.REQUESTER, team=team))
     assert deployment.leg is not None
     _show(deployment.leg, operator)
+    LegExceptionFactory(leg=deployment.leg, revision=deployment.leg.change.revision)
+    SignOffFactory(change=deployment.leg.change, revision=deployment.leg.change.revision, person=operator)
     make_policy(target.environment, service=target.service)
     PolicyProposalFactory(environment=target.environment, service=target.service)
     return Restricted(target, deployment.leg.change, deployment, _incident(IncidentState.OPEN, target, by=operator))
@@ -269,11 +290,11 @@ def undone() -> Iterator[None]:
 
 
 @contextmanager
-def standing_town() -> Iterator[Town]:
-    """The town inside a transaction that is rolled back at the end, for all tests of a module."""
+def open_ground() -> Iterator[None]:
+    """A transaction that is rolled back at the end, for what stands during all tests of a package."""
     with _around_verbs():
         try:
-            yield make_town()
+            yield
         finally:
             transaction.set_rollback(True)
 

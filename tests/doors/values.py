@@ -27,6 +27,7 @@ POLITE = {
     "reason": "Visitors give up when the ferry is full.",
     "text": "Looked at the log.",
     "review": "All well.",
+    "prevention": "A test of it.",
     "label": "3.18.2",
     "items-0-label": "3.18.2",
     "items-0-commit": OTHER_COMMIT.removeprefix("git:"),
@@ -37,6 +38,7 @@ POLITE = {
     "value": "ferry@ferries.example",
     "rank": "77",
     "days": "30",
+    "after": "ENFORCED",
     "seconds_to_restore": "140",
     "plan-0-what": "Roll out to all hosts",
     "trigger": "Turnstiles stay shut",
@@ -116,11 +118,14 @@ KINDS = (
 
 
 def polite(control: Control) -> str:
-    """The value the page shows, or one that people would write."""
+    """The value the page shows, or one that people would write or choose."""
+    usual = POLITE.get(control.name, "")
+    if control.is_choice and usual in control.options and usual:
+        return usual
     if control.value or (control.name not in POLITE and not control.is_choice):
         return control.value
     offered = [option for option in control.options if option]
-    return offered[0] if control.is_choice and offered else POLITE.get(control.name, "")
+    return offered[0] if control.is_choice and offered else usual
 
 
 def worth_trying(controls: dict[str, Control]) -> Iterator[Control]:

@@ -1,8 +1,10 @@
 """People for tests. The leaves are factory-boy's; `make_person` also gives roles and teams."""
 
+import time as clock
 from datetime import datetime, time
 from hashlib import sha256
 from json import dumps
+from typing import Any
 
 import factory
 from allauth.mfa.models import Authenticator
@@ -24,6 +26,7 @@ from apps.accounts.models import (
     Person,
     PersonalToken,
     RoleGrant,
+    SecondHand,
     SetUpCode,
     SignIn,
     Team,
@@ -224,3 +227,24 @@ def give_team_role(person: Person, role: Role, team: Team) -> RoleGrant:
     """A role for one team's services alone."""
     assert role not in WIDE_ONLY
     return RoleGrantFactory(person=person, role=role, team=team)
+
+
+class SecondHandFactory(DjangoModelFactory):
+    """Something about an administrator that waits for another one."""
+
+    class Meta:
+        model = SecondHand
+
+    person = factory.LazyFunction(make_person)
+    act = "GRANT"
+    asked_at = NOW
+    asked_by = factory.LazyFunction(make_person)
+
+
+def prove_lately(client: Any, person: Person, *, method: str = "password", ago: float = 0) -> None:
+    """Sign somebody in who proved AGO seconds before now who they are."""
+    client.force_login(person)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": method, "at": clock.time() - ago}]
+    session["account_authentication_methods_user"] = str(person.pk)
+    session.save()

@@ -12,7 +12,7 @@ from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.actions import approve_change, expire_change, reject_change, submit_change
 from apps.approvals.facts import review_facts
-from apps.approvals.models import Absence, Delegation, Look, Nudge, Policy, PolicyProposal, PolicyVersion, SignOff
+from apps.approvals.models import Absence, Delegation, Doubt, Implementer, Look, Nudge, Policy, PolicyProposal, PolicyVersion, SignOff
 from apps.approvals.policy_body import default_body
 from apps.approvals.rules import forecast, quorum
 from apps.approvals.steps import set_policy
@@ -26,7 +26,7 @@ from tests.conftest import NOW
 from tests.factories import changes
 from tests.factories.accounts import make_person
 from tests.factories.catalog import COMMIT, EnvironmentFactory, make_service, make_target
-from tests.factories.changes import ChangeFactory, RevisionFactory
+from tests.factories.changes import ChangeFactory, LegFactory, RevisionFactory
 
 SYSTEM = system("test")
 
@@ -120,6 +120,28 @@ class NudgeFactory(DjangoModelFactory):
     step = "REMINDED"
     since = NOW
     at = NOW
+
+
+class ImplementerFactory(DjangoModelFactory):
+    """Somebody who had a leg started."""
+
+    class Meta:
+        model = Implementer
+
+    leg = factory.SubFactory(LegFactory)
+    person = factory.LazyFunction(make_person)
+    at = NOW
+
+
+class DoubtFactory(DjangoModelFactory):
+    """An agreement that is to be counted again."""
+
+    class Meta:
+        model = Doubt
+
+    change = factory.SubFactory(ChangeFactory)
+    reason = "Rea is not active any more."
+    raised_at = NOW
 
 
 class LookFactory(DjangoModelFactory):

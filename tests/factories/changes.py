@@ -26,10 +26,12 @@ from apps.changes.content import (
     Story,
     Strategy,
 )
-from apps.changes.content.templates import Template, template_bytes
+from apps.changes.content.coverage import Coverage, Named
+from apps.changes.content.templates import Template, read_template, template_bytes
 from apps.changes.models import (
     Change,
     ChangeModel,
+    ChangeModelProposal,
     ChangeModelVersion,
     Comment,
     Dependency,
@@ -210,7 +212,7 @@ class SavedSearchFactory(DjangoModelFactory):
 def make_template(**parts: Any) -> Template:
     """What a change model says: a plan and a way back, unless PARTS say otherwise."""
     said: dict[str, Any] = {
-        "scope": Scope(reason="It is Tuesday."),
+        "scope": Scope(aspects=frozenset({Aspect.CODE}), reason="It is Tuesday."),
         "plan": Plan((Step("Roll out", StepBy.AUTOMATION, 60),)),
         "rollback": Rollback(strategy=Strategy.PREVIOUS_RELEASE, seconds_to_restore=30),
         "story": Story("", labels=("weekly",)),
@@ -222,6 +224,32 @@ def make_template(**parts: Any) -> Template:
 def make_model(slug: str = "weekly", name: str = "Weekly release", **parts: Any) -> ChangeModel:
     """A change model, written by an administrator."""
     return write_change_model(slug=slug, name=name, template=make_template(**parts), by=make_person(Role.ADMINISTRATOR).actor)
+
+
+def make_coverage(*targets: Target, fixed: frozenset[str] = frozenset(), **more: Any) -> Coverage:
+    """What a model approves beforehand: these targets' services where they are."""
+    said: dict[str, Any] = {
+        "services": tuple(Named(one.service.public_id, one.service.name) for one in targets),
+        "environments": tuple(Named(one.environment.public_id, one.environment.name) for one in targets),
+        "fixed": fixed,
+    }
+    return Coverage(**said | more)
+
+
+def make_standard_model(*targets: Target, author: Person | None = None, **parts: Any) -> ChangeModel:
+    """A model that approves changes of these targets beforehand, by its author alone."""
+    template = make_template(**{"kind": Kind.STANDARD, "coverage": make_coverage(*targets), **parts})
+    by = author or make_person(Role.ADMINISTRATOR, name="Ada")
+    return write_change_model(slug="restart", name="Weekly restart", template=template, by=by.actor, now=NOW)
+
+
+def as_modelled(model: ChangeModel, *targets: Target, **parts: Any) -> Content:
+    """Content that stays as a model says; PARTS replace parts of it."""
+    assert model.version is not None
+    says = read_template(bytes(model.version.body))
+    content = make_content(targets=targets)
+    scope = replace(says.scope, items=content.scope.items)
+    return replace(content, **{"scope": scope, "plan": says.plan, "rollback": says.rollback, **parts})
 
 
 class DraftInputFactory(DjangoModelFactory):
@@ -252,6 +280,17 @@ class ChangeModelVersionFactory(DjangoModelFactory):
     digest = factory.LazyAttribute(lambda row: digest(bytes(row.body)))
     author = factory.SubFactory(PersonFactory)
     made_at = NOW
+
+
+class ChangeModelProposalFactory(DjangoModelFactory):
+    class Meta:
+        model = ChangeModelProposal
+
+    slug = factory.Sequence(lambda n: f"proposed-{n}")
+    name = factory.Sequence(lambda n: f"Proposed {n}")
+    body = factory.LazyFunction(lambda: template_bytes(make_template()))
+    proposed_at = NOW
+    proposed_by = factory.SubFactory(PersonFactory)
 
 
 class DependencyFactory(DjangoModelFactory):

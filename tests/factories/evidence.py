@@ -1,6 +1,7 @@
 """Evidence and what was read from repositories: bare rows, and pieces that the real verbs take."""
 
 import hashlib
+from datetime import timedelta
 
 import factory
 from factory.django import DjangoModelFactory
@@ -8,7 +9,7 @@ from factory.django import DjangoModelFactory
 from apps.accounts.models import Person
 from apps.catalog.repositories.passage import Commit, Hand, Passage, Touched, as_body
 from apps.changes.actions import upload_evidence
-from apps.changes.models import EvidenceChunk, EvidenceFile, EvidenceUpload, VersionReading
+from apps.changes.models import EvidenceChunk, EvidenceFile, EvidenceUpload, FailedReading, VersionReading
 from apps.changes.steps.evidence import Piece, ShownFor
 from tests.conftest import NOW
 from tests.factories.accounts import PersonFactory
@@ -56,6 +57,18 @@ class EvidenceUploadFactory(DjangoModelFactory):
     name = "notes.txt"
     person = factory.SubFactory(PersonFactory)
     at = NOW
+
+
+class FailedReadingFactory(DjangoModelFactory):
+    class Meta:
+        model = FailedReading
+
+    service = factory.SubFactory(ServiceFactory)
+    base = "ab" * 20
+    commit = factory.Sequence(lambda n: f"{n:040x}")
+    reason = "The repository does not answer."
+    tried_at = NOW
+    next_at = NOW + timedelta(minutes=1)
 
 
 class VersionReadingFactory(DjangoModelFactory):

@@ -11,14 +11,14 @@ from django.test import Client
 from factory.django import DjangoModelFactory
 
 from apps.approvals.policy_body import default_body, policy_bytes, read_policy
-from apps.approvals.rules import PersonFacts, QuorumFacts, SignOffFacts
+from apps.approvals.rules import PersonFacts, QuorumFacts, SignOffFacts, editor_of
 from apps.catalog.models import Environment, Service, Target
 from apps.changes.content import Period, Rollback, Strategy
 from apps.core.actors import system
 from apps.core.canonical import digest
 from apps.core.ids import id_at, new_id
 from apps.gate.actions import HOST, issue_gate_token
-from apps.gate.models import Evaluation, EvaluationKey, GateToken, RuleMode, SpentTicket, Ticket, UnknownTokens, VerdictRow
+from apps.gate.models import Evaluation, EvaluationKey, GateToken, Relaxation, RuleMode, SpentTicket, Ticket, UnknownTokens, VerdictRow
 from apps.gate.rules import (
     Action,
     AskerFacts,
@@ -33,6 +33,7 @@ from apps.gate.rules import (
     TargetFacts,
 )
 from tests.conftest import NOW
+from tests.factories.accounts import make_person
 from tests.factories.catalog import EnvironmentFactory
 
 COMMIT = "git:" + "4a92c6e8" * 5
@@ -43,6 +44,19 @@ PATH = "/api/v1/gate/evaluations"
 IDS = [UUID(int=number) for number in range(1, 40)]
 PARTS = ("scope", "plan", "rollback", "period")
 DIGESTS = {part: digest(part.encode()) for part in (*PARTS, "story")}
+
+
+class RelaxationFactory(DjangoModelFactory):
+    """A proposal that waits."""
+
+    class Meta:
+        model = Relaxation
+
+    environment = factory.SubFactory(EnvironmentFactory)
+    before = "APPROVED"
+    after = "RECORDED"
+    proposed_at = NOW
+    proposed_by = factory.LazyFunction(make_person)
 
 
 class GateTokenFactory(DjangoModelFactory):
@@ -194,7 +208,7 @@ SIGN_OFF = SignOffFacts(
 )  # fmt: skip
 QUORUM = QuorumFacts(
     leg_id=IDS[14], target_id=IDS[12], service_id=IDS[10], service="Checkout", environment="Production", required="APPROVED", policy=POLICY, digests=DIGESTS,
-    sign_offs=(SIGN_OFF,), hands={"requester": frozenset({IDS[15]}), "last_editor": frozenset({IDS[15]})},
+    sign_offs=(SIGN_OFF,), hands={"requester": frozenset({IDS[15]}), **{editor_of(part): frozenset({IDS[15]}) for part in DIGESTS}},
 )  # fmt: skip
 LEG = LegFacts(
     pk=1, id=IDS[14], change_id=IDS[16], ref="CHG-7", change_state="APPROVED", state="WAITING", failures=0, revision=1,

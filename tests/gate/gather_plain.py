@@ -4,11 +4,13 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from apps.approvals.facts import quorum_facts
+from apps.approvals.facts import exceptions_facts, quorum_facts, read_exceptions
+from apps.approvals.rules import ExceptionFacts
 from apps.catalog.models import Arrival, Environment, Service, Target
 from apps.changes.content import PARTS, content_from_bytes, revision_digest
 from apps.changes.models import Leg, LegIdentity
 from apps.core.canonical import digest
+from apps.gate.legs import LEGS
 from apps.gate.models import GateToken, RuleMode
 from apps.gate.rules import (
     AskerFacts,
@@ -27,7 +29,6 @@ from apps.gate.rules import (
     SlotFacts,
     TargetFacts,
 )
-from apps.gate.statement import LEGS
 from apps.schedule.models import CalendarRule, Hold, Reservation, Slot
 
 
@@ -49,7 +50,7 @@ def gather_plainly(question: Question, *, now: datetime) -> Facts:
         service=service and ServiceFacts(service.pk, service.public_id, service.slug, service.name, service.is_restricted, service.retired_at is not None),
         environment=environment and _environment(environment),
         target=target and _target(target),
-        legs=tuple(_leg(leg) for leg in legs[:LEGS]),
+        legs=tuple(_leg(leg, now) for leg in legs[:LEGS]),
         legs_cut=len(legs) > LEGS,
         closed=tuple(ClosedFacts(leg.change.ref, leg.change.state, leg.state, tuple(leg.item.identities)) for leg in reversed(closed[-4:])),
         calendar=_calendar(scopes, now),
@@ -132,7 +133,13 @@ def _target(row: Target) -> TargetFacts:
     )
 
 
-def _leg(leg: Leg) -> LegFacts:
+def _exceptions(leg: Leg, now: datetime) -> tuple[ExceptionFacts, ...]:
+    found = read_exceptions().filter(leg=leg, agreed_at__isnull=False, withdrawn_at__isnull=True, ends_at__gt=now).order_by("-pk")[:5]
+    facts = exceptions_facts(found, now=now)
+    return tuple(facts[pk] for pk in sorted(facts))
+
+
+def _leg(leg: Leg, now: datetime) -> LegFacts:
     revision, change = leg.change.revision, leg.change
     bodies = {part: bytes(getattr(revision, part)) for part in PARTS}
     content = content_from_bytes(bodies)
@@ -158,6 +165,8 @@ def _leg(leg: Leg) -> LegFacts:
         rollback=content.rollback,
         slot=SlotFacts(slot.starts_at, slot.ends_at) if slot else None,
         quorum=quorum,
+        kind=change.kind,
+        exceptions=_exceptions(leg, now),
     )
 
 

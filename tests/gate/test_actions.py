@@ -132,7 +132,7 @@ def test_mode_of_every_other_rule_can_be_set(administrator, rule, mode):
 
     assert (row.mode, again) == (mode, None)
     (entry,) = [one for one in entries_about(environment.reference, limit=5) if one.event == "rule_mode.changed"]
-    assert entry.data == {"rule": rule, "mode": mode.value, "before": "ENFORCED"}
+    assert entry.data == {"rule": rule, "mode": mode.value, "before": "ENFORCED", "single_handed": True}
     set_rule_mode(environment_id=environment.pk, rule=rule, mode=Mode.ENFORCED, by=administrator.actor)
     assert RuleMode.objects.get().mode == "ENFORCED"
 

@@ -10,9 +10,10 @@ from django.db import transaction
 
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, submit_change, withdraw_sign_off
+from apps.approvals.actions import agree_exception, approve_change, ask_exception, submit_change, withdraw_sign_off
 from apps.approvals.models import SignOff
 from apps.approvals.rules import PersonFacts, quorum
+from apps.approvals.steps import Plea
 from apps.catalog.models import Ownership, Service, Target
 from apps.changes.actions import withdraw_change
 from apps.changes.models import Change, Leg
@@ -26,6 +27,7 @@ from tests.factories.accounts import give_team_role, make_person
 from tests.factories.approvals import DelegationFactory, a_rule, approve, make_change, make_place, make_policy
 from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, make_target
 from tests.factories.changes import COMMIT, OTHER_COMMIT, make_content, make_item
+from tests.factories.exceptions import LegExceptionFactory
 from tests.factories.gate import ARTIFACT, GateTokenFactory, RuleModeFactory
 from tests.factories.schedule import CalendarRuleFactory, HoldFactory, ReservationFactory, SlotFactory
 from tests.gate.gather_plain import gather_plainly
@@ -40,7 +42,7 @@ class World:
     """A small installation in which nearly everything that the gate reads happens by chance."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = Random(seed)
+        self.chance, self.luck = Random(seed), Random(-seed)  # exceptions have their own luck
         self.people = [make_person(Role.REQUESTER) for _ in range(5)]
         low, middle, self.top = (
             EnvironmentFactory(rank=rank, change_required=need) for rank, need in ((1, "NO"), (2, "RECORDED"), (3, "APPROVED"))
@@ -101,6 +103,7 @@ class World:
             for leg in change.legs.all():
                 if self.chance.random() < 0.3:
                     SlotFactory(leg=leg)
+            self.maybe_except(change)
 
     def maybe_sign(self, change: Change, person: Person) -> None:
         try:
@@ -110,6 +113,20 @@ class World:
                 withdraw_sign_off(sign_off_id=given.pk, by=person.actor, now=NOW)
         except Refused:  # not asked, or not any more
             return
+
+    def maybe_except(self, change: Change) -> None:
+        """Exceptions of every age; some of the people are deactivated or merged later, and some exceptions are put in by hand."""
+        legs = [*change.legs.filter(is_current=True)]
+        for leg in self.luck.sample(legs, min(2, len(legs))):
+            at = NOW + self.luck.choice([-80, -1, 0, 0]) * HOUR
+            asked = Plea(self.luck.choice(["FREEZE", "GATE"]), 90, "It cannot wait.", ())
+            asked = replace(asked, lifts=("hold", "lock") if asked.kind == "GATE" else ())
+            first, second = self.luck.sample(self.people, 2)
+            try:
+                one = ask_exception(leg_id=leg.pk, plea=asked, by=first.actor, now=at)
+                agree_exception(exception_id=one.pk, by=second.actor, now=at)
+            except Refused:  # a draft, a debt, or nobody who may
+                LegExceptionFactory(leg=leg, revision=change.revision, asked_by=first, agreed_by=second, asked_at=at, agreed_at=NOW)
 
     def calendar(self) -> None:
         scopes = [
@@ -186,6 +203,10 @@ def bare(facts: Facts) -> Facts:
             replace(one, person=ungranted(one.person), stands_for=one.stands_for and ungranted(one.stands_for))
             for one in leg.quorum.sign_offs
         )
+        exceptions = tuple(
+            replace(one, asked_by=ungranted(one.asked_by), agreed_by=one.agreed_by and ungranted(one.agreed_by)) for one in leg.exceptions
+        )
+        leg = replace(leg, exceptions=exceptions)  # noqa: PLW2901 - the leg as both load it
         legs.append(replace(leg, quorum=replace(leg.quorum, people=(), sign_offs=sign_offs, mandates=(), before=None)))
     return replace(facts, legs=tuple(legs))
 

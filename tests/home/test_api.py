@@ -11,6 +11,7 @@ from apps.accounts.roles import Role
 from apps.changes.models import Change, Revision
 from apps.changes.states import State
 from tests.approvals.world import make_world
+from tests.catalog.repository import make_repository
 from tests.conftest import NOW
 from tests.factories.accounts import make_person
 from tests.factories.approvals import approve, make_change
@@ -253,8 +254,6 @@ ITEM = {"service": "SLUG", "label": "1", "identities": [COMMIT], "environments":
     ("field", "parts"),
     [
         ("story", {"story": None}),
-        ("story.title", {"story": {}}),
-        ("story.title", {"story": {"title": ""}}),
         ("story.title", {"story": {"title": "x" * 201}}),
         ("story.title", {"story": {"title": "a\x00b"}}),
         ("story.title", {"story": {"title": "a\x07b"}}),
@@ -321,3 +320,95 @@ def test_a_session_needs_its_csrf_token(world):
 
     assert response.status_code == 403
     assert not Change.objects.filter(created_at__gt=NOW).exists()
+
+
+# What a program may overlook
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ({"kind_": "EMERGENCY"}, "kind_"),
+        ({"rollback": {"strategy": "PREVIOUS_RELEASE", "seconds": 1}}, "rollback.seconds"),
+        ({"period": {"not_after": "2030-01-01T00:00:00Z", "zoone": "UTC"}}, "period.zoone"),
+    ],
+)
+def test_a_member_that_nobody_reads_is_refused_by_its_name(api, world, parts, field):
+    assert fields(api.post(reverse("api:changes"), body(world, **parts))) == [field]
+    assert not Change.objects.exists()
+
+
+def test_parameters_that_nobody_reads_and_pages_that_are_none_are_refused(api, world):
+    assert fields(api.get(reverse("api:changes") + "?foo=1")) == ["foo"]
+    assert fields(api.get(reverse("api:changes") + "?after=zzz")) == ["after"]
+
+
+def test_an_address_that_leads_nowhere_is_a_problem(api):
+    response = api.get("/api/v1/nothing")
+
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/problem+json")
+    assert response.json()["code"] == "not_found"
+    assert api.get("/nothing").headers["Content-Type"].startswith("text/html")
+
+
+def test_a_change_names_its_page_and_gets_a_title_where_none_was_given(api, world):
+    given = body(world)
+    del given["story"]
+
+    made = api.post(reverse("api:changes"), given).json()
+
+    assert made["url"].endswith(reverse("home:change", args=[made["ref"]]))
+    assert made["content"]["story"]["title"] == f"{world.target.service.name} 3.18.1"
+
+
+def test_steps_that_take_longer_than_was_said_are_warned_of(api, world):
+    rollback = {"strategy": "PREVIOUS_RELEASE", "seconds_to_restore": 5, "steps": [{"what": "Switch back", "expected_seconds": 7200}]}
+
+    made = created(api, world, rollback=rollback)
+
+    assert "take 7200 seconds together" in made["warnings"]["rollback.seconds_to_restore"][0]
+
+
+# Versions in a repository
+
+
+@pytest.fixture
+def repository(world, tmp_path, settings):
+    settings.REPOSITORY_PATHS = [str(tmp_path)]
+    made = make_repository(tmp_path / "shop")
+    base = made.commit("one")
+    service = world.target.service
+    service.repository, service.repository_id = str(made.root), "repo-1"
+    service.save()
+    type(world.target).objects.filter(service=service).update(running_identities=[f"git:{base}"])
+    return made
+
+
+def versioned(world, identity, **more):
+    scope = body(world)["scope"] | {"aspects": [], **more}
+    scope["items"][0] |= {"identities": [identity]}
+    return scope
+
+
+def test_a_branch_becomes_its_commit_and_its_files_say_what_is_touched(api, world, repository):
+    head = repository.commit("two", {"shop/migrations/0002_more.py": "x", "main.tf": "y"})
+
+    made = created(api, world, scope=versioned(world, "git:main"))
+    again = api.post(change_url("revisions", made["ref"]), {"scope": versioned(world, f"git:{head[:8]}")})
+
+    assert made["content"]["scope"]["items"][0]["identities"] == [f"git:{head}"]
+    assert {"DATA", "INFRASTRUCTURE"} <= {*made["content"]["scope"]["aspects"]}
+    assert again.status_code == 200
+
+
+def test_a_commit_that_is_not_there_is_refused(api, world, repository):
+    assert fields(api.post(reverse("api:changes"), body(world, scope=versioned(world, "git:" + "ab" * 20)))) == ["scope.items.0.identities"]
+    assert fields(api.post(reverse("api:changes"), body(world, scope=versioned(world, "git:nowhere")))) == ["scope.items.0.identities"]
+
+
+def test_submission_asks_what_is_touched_where_nothing_says_it(api, world):
+    refused = api.post(reverse("api:changes"), body(world, scope=versioned(world, COMMIT), submit=True))
+    config = api.post(reverse("api:changes"), body(world, scope=versioned(world, "config:" + "ab" * 32), submit=True))
+
+    assert fields(refused) == ["scope.aspects"]
+    assert config.json()["content"]["scope"]["aspects"] == ["CONFIGURATION"]

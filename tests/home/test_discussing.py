@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from django.urls import reverse
 
 from apps.accounts.roles import Role
 from apps.approvals.actions import revise_change
@@ -149,3 +150,30 @@ def test_any_two_revisions_stand_side_by_side(client, asked, said):
 
     assert said in text
     assert ("Lapsed by this edit" in text or "Untouched" in text) is False
+
+
+def test_changes_and_addresses_in_a_comment_are_links_and_nothing_else_is(client):
+    change = make_change(State.IN_REVIEW)
+    text = "After CHG-3, see https://ci.example/run/7?a=1&b=2. Not `CHG-4`, javascript:alert(1), or [CHG-5](https://x.example/)."
+    post(client, change.requester, "home:comments", change.ref, text=text)
+
+    shown = get(client, change.requester, "home:change", change.ref).content.decode()
+
+    assert 'href="/changes/CHG-3/"' in shown
+    assert 'href="https://ci.example/run/7?a=1&amp;b=2"' in shown
+    assert "/changes/CHG-4/" not in shown
+    assert "/changes/CHG-5/" not in shown
+    assert 'href="javascript' not in shown
+
+
+def test_a_name_that_tells_nobody_is_said_to_whoever_wrote_it(client):
+    change = make_change(State.IN_REVIEW)
+    make_person(email="bea@example.org")
+    client.force_login(change.requester)
+    address = reverse("home:comments", args=[change.ref])
+
+    told = text_of(client.post(address, {"text": "@bea and @nobody-here, look."}, follow=True))
+    assert "@nobody-here told nobody" in told
+    assert "@bea" in told
+    assert "@bea told" not in told
+    assert "told nobody" not in text_of(client.post(address, {"text": "@bea look."}, follow=True))

@@ -126,7 +126,7 @@ def test_a_first_deployment_is_told_that_nothing_runs_there(client, requester, p
         ("items-0-digests", "sha256:xyz", "A sha256 identity is 64 hexadecimal digits."),
         ("items-0-config_digest", "123", "A config identity is 64 hexadecimal digits."),
         ("reason", "", "The reason is missing."),
-        ("items-0-environments", [], "Nothing says where to."),
+        ("items-0-environments", [], "Nobody chose where it goes."),
         ("items-0-service", "no-such-service", "is not one of the available choices"),
         ("zone", "Mars/Olympus", "is not one of the available choices"),
         ("not_after", "2001-01-01T10:00", "The period is over. Choose a later end."),

@@ -83,11 +83,12 @@ def test_export_is_read_in_pieces_and_says_where_it_was_cut():
     assert lines[-1] == "Stopped after 3 changes. Add terms to the search for the others.\r\n"
 
 
-def test_export_of_what_cannot_be_read_leads_to_the_page_that_says_so(client):
+def test_export_of_what_cannot_be_read_says_so_in_its_place(client):
     response = get(client, make_person(), "home:changes_export", q="colour:red")
 
-    assert response.status_code == 302
-    assert response["Location"].endswith("?q=colour%3Ared")
+    assert response.status_code == 422
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.content.decode().startswith("colour:red: There is no term “colour:”. Use state:,")
 
 
 def fills(person, text):

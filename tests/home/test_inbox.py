@@ -8,16 +8,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.accounts.actions import deactivate_person
 from apps.accounts.roles import Role
 from apps.approvals.actions import revise_change
-from apps.catalog.models import Service
+from apps.approvals.policy_body import default_body
+from apps.approvals.steps import set_policy
+from apps.catalog.actions import change_environment
+from apps.catalog.models import Ownership, Service
 from apps.changes.content import Plan, Step
 from apps.changes.facts import content_of
 from apps.changes.models import Dependency
 from apps.changes.states import State
+from apps.changes.steps import leg_started
 from apps.home.facts.inbox import waiting_for_signature
 from tests.factories.accounts import MembershipFactory, TeamFactory, give_team_role, make_person
-from tests.factories.approvals import DelegationFactory, a_rule, approve, make_change, make_place, make_policy, newest
+from tests.factories.approvals import SYSTEM, DelegationFactory, a_rule, approve, make_change, make_place, make_policy, newest
 from tests.factories.catalog import EnvironmentFactory
 from tests.factories.schedule import SlotFactory
 from tests.home.pages import get, nothing_written, text_of
@@ -187,7 +192,7 @@ def test_queue_of_somebody_away_stands_with_who_signs_in_their_place(client, own
     assert change.ref in text.split()
     assert "Bo Owner" in text
     assert "all services, all kinds" in text
-    assert "Nobody is away" in text_of(get(client, owner, "home:inbox", tab="delegated"))
+    assert "Nobody has asked you to sign" in text_of(get(client, owner, "home:inbox", tab="delegated"))
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, ""), (1, "1 waiting for you"), (10, "9+ waiting for you")])
@@ -211,3 +216,95 @@ def test_looking_at_the_inbox_writes_nothing(client, owner):
     with nothing_written():
         for tab in ("waiting", "decided", "delegated", "else"):
             assert client.get(reverse("home:inbox"), {"tab": tab}).status_code == 200
+
+
+def test_what_is_agreed_asks_nobody_any_more(owner):
+    second = make_person()
+    place = make_place(business=owner, technical=second)
+    make_change(State.APPROVED, targets=(place,))
+
+    assert (waits(owner), waits(second)) == ([], [])
+
+
+def tighten(place, second, **more):
+    """Ask for a second person of a policy that one sufficed for."""
+    document = {**default_body(), "rules": [a_rule(needed=2)]}
+    set_policy(name="Two of them", environment=place.environment, document=document, by=SYSTEM, at=timezone.now(), **more)
+
+
+def leave(place, second):
+    """One who signed is there no more."""
+    deactivate_person(second.pk, by=make_person(Role.ADMINISTRATOR).actor)
+
+
+def own_no_more(place, second):
+    """One who signed owns the service no more."""
+    Ownership.objects.filter(person=second).update(ended_at=timezone.now(), ended_by="SYSTEM:test")
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.IN_PROGRESS])
+@pytest.mark.parametrize("what", [leave, own_no_more, tighten])
+def test_what_was_agreed_waits_again_when_its_agreement_is_not_enough(owner, what, state):
+    signed = make_person()
+    place = make_place(business=signed, technical=owner, environment=EnvironmentFactory())
+    change = make_change(State.IN_REVIEW, targets=(place, make_place(environment=EnvironmentFactory(change_required="NO"))))
+    approve(change, signed)
+    if state == State.IN_PROGRESS:
+        leg_started(change.legs.get(environment__change_required="NO"), by=SYSTEM, at=timezone.now())
+    change.refresh_from_db()
+    before = waits(owner)
+
+    what(place, signed)
+
+    assert (change.state, before, waits(owner)) == (state, [], [change.ref])
+
+
+def test_policy_that_changes_little_asks_nobody_again(owner):
+    second = make_person()
+    place = make_place(business=owner, technical=second, environment=EnvironmentFactory())
+    change = make_change(State.IN_REVIEW, targets=(place,))
+    approve(change, owner)
+
+    set_policy(
+        name="Reminded", environment=place.environment, document={**default_body(), "remind_after_hours": 4}, by=SYSTEM, at=timezone.now()
+    )
+
+    assert (waits(owner), waits(second)) == ([], [])
+
+
+def test_environment_that_asks_for_agreement_from_now_on_asks_for_it(owner):
+    environment = EnvironmentFactory(change_required="RECORDED")
+    make_policy(environment)
+    change = make_change(State.IN_REVIEW, targets=(make_place(business=owner, environment=environment), make_place(business=owner)))
+    approve(change, owner)
+    before = waits(owner)
+
+    change_environment(environment.pk, change_required="APPROVED", by=make_person(Role.ADMINISTRATOR).actor)
+
+    assert before == []
+    assert waits(owner) == [change.ref]
+
+
+def test_first_page_and_navigation_say_the_same_number(client, owner):
+    place = make_place(business=owner, technical=make_person(), environment=EnvironmentFactory())
+    shown = []
+    for _ in range(11):
+        make_change(State.IN_REVIEW, targets=(place,))
+        client.force_login(owner)
+        counted = text_of(client.get(reverse("home:inbox_count"), headers={"HX-Request": "true"})).split()[0]
+        shown.append(counted)
+        assert f"Waiting for me {counted} " in " ".join(text_of(get(client, owner, "home:home")).split())
+
+    assert shown[8:] == ["9", "9+", "9+"]
+
+
+def test_first_page_keeps_work_of_ones_own_apart_from_what_waits(client):
+    owner = make_person(Role.REQUESTER)
+    draft, over = make_change(State.DRAFT, requester=owner), make_change(State.POST_REVIEW, requester=owner)
+
+    text = text_of(get(client, owner, "home:home"))
+
+    assert "Nothing waits for you" in text
+    assert {draft.ref, over.ref} <= {*text.split()}
+    assert "Left with me" in text
+    assert "Left with me" not in text_of(get(client, make_person(), "home:home"))

@@ -83,3 +83,15 @@ def test_first_page_is_read_in_a_fixed_number_of_statements(client):
         counts.append(len(seen))
 
     assert counts[0] == counts[1]
+
+
+def test_first_page_says_which_freeze_is_coming_and_which_stands(client):
+    freeze(begins=HOUR, title="Black week")
+    client.force_login(make_person())
+
+    coming = text_of(client.get(reverse("home:home")))
+    assert "Coming Black week" in coming
+    assert "Frozen Black week" not in coming
+
+    freeze(title="Ledger")
+    assert "Frozen Ledger" in text_of(client.get(reverse("home:home")))

@@ -1,5 +1,6 @@
 """What each term finds, whom it hides what from, and that names nobody may see are as unknown as made-up ones."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.utils import timezone
 from apps.accounts.roles import Role
 from apps.catalog.models import Service, scope_number
 from apps.changes.access import changes_for
+from apps.changes.actions import comment_on_change
 from apps.changes.models import Change, Watch
 from apps.changes.states import Kind, State
 from apps.home.facts.listing import found_by
@@ -86,6 +88,14 @@ def test_me_is_whoever_asks(two):
     assert refs(author, "requester:@me") == refs(author, "is:mine") == {found.pk}
     assert refs(owner, "owner:@me") == refs(author, 'owner:"Bo Owner"') == {found.pk}
     assert refs(owner, "requester:@me") == set()
+
+
+def test_people_are_found_as_a_mention_names_them_and_by_a_part_of_their_name(two):
+    _, author, found, _ = two
+
+    for text in ("requester:@ana", "requester:ana", "requester:AUTHOR", "requester:@ana@example.org", "owner:bo", "owner:owner,@ana"):
+        assert refs(author, text) == {found.pk}, text
+    assert problems(author, "requester:@an") == [("requester:@an", "Nobody is called “@an”.")]
 
 
 def test_who_was_merged_is_found_as_the_one_they_are_now(two):
@@ -192,8 +202,8 @@ def test_words_are_found_in_any_writing_and_no_word_breaks_the_search(two):
 
     for text in ("GRÖSSERE", "größ", "fähre", "北海", "2.0", "naïve", "v2", '"fähre für"'):
         assert refs(change.requester, text) == {change.pk}, text
-    for text in ("a'b", "it's:*", "x&y", "!z", "a|b", "(((a", "\\a", "a<->b", "%a", "é" * 400):
-        assert refs(change.requester, text) <= {change.pk}, text
+    for text in ("a'b", "it's:*", "x&y", "!z", "a|b", "(((q", "\\a", "a<->b", "%a", "é" * 400):
+        assert refs(change.requester, text) <= {change.pk, two[2].pk}, text
 
 
 def test_words_follow_the_newest_revision():
@@ -221,3 +231,15 @@ def test_what_may_be_seen_is_the_same_set_as_service_by_service():
 
     assert [*seen.values()] == [everybody, everybody, everybody, {changes[0].pk}]
     assert timezone.is_aware(changes[0].created_at)
+
+
+def test_words_of_every_text_and_of_comments_are_found_and_by_nobody_who_may_not_see_them(two):
+    _, author, found, _ = two
+    comment_on_change(change_id=found.pk, text="Mind the heron nest.", by=author.actor)
+
+    assert refs(author, "abandoned checkouts") == {found.pk}  # its trigger
+    assert refs(author, '"heron nest"') == {found.pk}
+    assert refs(author, "heron -heron") == set()
+    draft = make_change(State.DRAFT, story=replace(make_content().story, description="A hidden quail."))
+    assert refs(author, "quail") == set()
+    assert refs(draft.requester, "quail") == {draft.pk}

@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.accounts.actions import deactivate_person, merge_persons
 from apps.accounts.roles import Role
 from apps.approvals.actions import reject_change
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
 from apps.changes.states import State as ChangeState
+from apps.notifications.actions import gather_digest
 from apps.notifications.delivery import UNWRITTEN, send_due, send_one, trouble_of
+from apps.notifications.kinds import Timing
 from apps.notifications.lease import WORN_OUT, claim_mail
 from apps.notifications.letters import Written, write_mail
 from apps.notifications.models import Delivery
@@ -270,3 +273,57 @@ def test_trouble_is_told_apart(error, is_final, is_wide):
 
     assert (trouble.is_final, trouble.is_wide) == (is_final, is_wide)
     assert trouble.said.isprintable()
+
+
+def merged(gone, keep):
+    merge_persons(keep.pk, gone.pk, by=make_person(Role.ADMINISTRATOR).actor)
+
+
+def test_mail_to_whoever_was_merged_goes_to_the_person_they_are(post, delivery, owner):
+    keep = make_person(name="Olga Owner", email="olga.new@example.org")
+    merged(owner, keep)
+
+    send_due()
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.person) == (State.SENT, owner)
+    assert [recipients for _, recipients in post.envelopes] == [["olga.new@example.org"]]
+
+
+def test_mail_to_two_accounts_of_one_person_goes_once(post):
+    first, second = make_person(), make_person()
+    make_change(
+        ChangeState.IN_REVIEW, targets=(make_place(business=first, technical=second),), now=datetime.now(UTC) - timedelta(minutes=1)
+    )
+    follow_all()
+    merged(first, second)
+
+    send_due()
+
+    assert [recipients for _, recipients in post.envelopes] == [[second.email]]
+    assert sorted(Delivery.objects.filter(person__in=[first, second]).values_list("state", flat=True)) == [State.SENT, State.SUPERSEDED]
+
+
+def test_digest_of_whoever_was_merged_goes_to_the_person_they_are(post, delivery, owner):
+    Delivery.objects.filter(pk=delivery.pk).update(timing=Timing.DIGEST, wake_at=LONG_AGO)
+    keep = make_person(email="olga.new@example.org")
+    gather_digest(owner.pk)
+    merged(owner, keep)
+
+    send_due()
+
+    delivery.refresh_from_db()
+    assert delivery.state == State.SENT
+    assert [recipients for _, recipients in post.envelopes] == [["olga.new@example.org"]]
+
+
+def test_mail_to_whoever_was_merged_into_somebody_gone_is_not_sent(post, delivery, owner):
+    keep = make_person()
+    merged(owner, keep)
+    deactivate_person(keep.pk, by=make_person(Role.ADMINISTRATOR).actor)
+
+    send_due()
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.said) == (State.SUPPRESSED, f"{keep.name} cannot act any more.")
+    assert not post.envelopes

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.core.zones import zone_names
-from apps.notifications.kinds import NEEDED, TOPICS, Kind, Relation, Timing, timing_of
+from apps.notifications.kinds import TOPICS, Kind, Relation, Timing, timing_of
 from apps.notifications.rules import (
     MOST_TRIES,
     WAITS,
@@ -104,7 +104,7 @@ def test_every_kind_has_its_topic_and_every_relation_its_words():
 def test_where_work_waits_never_is_no_choice(kind, timing):
     errors = why_not_choices({kind: timing})
 
-    assert bool(errors) is (kind in NEEDED and timing is Timing.NEVER)
+    assert bool(errors) is (timing not in TOPICS[kind].choices)
     assert timing_of(kind, timing) == (TOPICS[kind].usual if errors else timing)
 
 

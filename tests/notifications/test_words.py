@@ -64,7 +64,7 @@ def requester():
         ("approve", ("Approved: ", "everybody who must agree has", "the gate judges again")),
         ("reject", ("Rejected: ", "Olga Owner rejected", "Not like this.", "Copy it into a new change")),
         ("send_back", ("Sent back to its requester: ", "Olga Owner asks for more work", "Say more.", "submit it again")),
-        ("reopen", ("In review again: ", "since Olga Owner acted on it", "names who must agree now")),
+        ("reopen", ("In review again: ", "does not count any more", "names who must agree now")),
         ("expire", ("Expired: ", "Silence never approves", "Copy it into a new change")),
         ("finish", ("Over: ", "is over: successful", "what was learned")),
     ],

@@ -6,6 +6,7 @@ from apps.accounts.actions.factors import (
     make_recovery_codes,
     remove_authenticator_app,
     remove_passkey,
+    rename_passkey,
     reset_factors,
 )
 from apps.accounts.actions.identities import add_person_identity, remove_identity
@@ -20,7 +21,7 @@ from apps.accounts.actions.people import (
 )
 from apps.accounts.actions.presence import end_sign_ins, set_working_hours
 from apps.accounts.actions.roles import grant_role, revoke_role
-from apps.accounts.actions.sign_on import sign_on_person
+from apps.accounts.actions.sign_on import link_single_sign_on, sign_on_person
 from apps.accounts.actions.teams import create_team, end_membership, rename_team, retire_team, start_membership
 from apps.accounts.actions.tokens import Issued, issue_personal_token, revoke_personal_token
 
@@ -38,12 +39,14 @@ __all__ = [
     "invite_person",
     "issue_personal_token",
     "join_person",
+    "link_single_sign_on",
     "make_recovery_codes",
     "merge_persons",
     "reactivate_person",
     "remove_authenticator_app",
     "remove_identity",
     "remove_passkey",
+    "rename_passkey",
     "rename_person",
     "rename_team",
     "reset_factors",

@@ -49,6 +49,21 @@ def enrol_passkey(
 
 
 @verb
+def rename_passkey(passkey_id: int, *, name: str, by: Actor, now: datetime | None = None) -> Passkey:
+    """Call a passkey of one's own by another name; raises BadContent."""
+    person, now = _oneself(by, now)
+    row = person.passkeys.select_for_update(of=("self",)).get(pk=passkey_id)
+    if row.removed_at is not None:
+        raise Refused(GONE, about=row.reference)
+    said, before = read_line(name, field="name", longest=LONGEST_KEY_NAME), row.name
+    if said != before:
+        row.name = said
+        row.save(update_fields=["name"])
+        record(Event.PASSKEY_RENAMED, subject=person, by=by, at=now, details={"name": said, "old_name": before})
+    return row
+
+
+@verb
 def remove_passkey(passkey_id: int, *, by: Actor, now: datetime | None = None) -> Passkey:
     """Remove a passkey of one's own; what it signed stays signed."""
     person, now = _oneself(by, now)

@@ -3,21 +3,25 @@
 from datetime import datetime
 
 from apps.accounts.access import person_by_identity
-from apps.accounts.facts import subject_of
+from apps.accounts.facts import are_two_administrators, subject_of
 from apps.accounts.identities import IdentityKind, read_email
 from apps.accounts.links import one_time_link
 from apps.accounts.models import Person, RoleGrant
 from apps.accounts.roles import Role
 from apps.accounts.rules import (
+    Act,
     gone,
     why_not_administer,
     why_not_deactivate_person,
     why_not_invite_person,
+    why_not_merge_administrator,
     why_not_merge_persons,
     why_not_reactivate_person,
     why_not_rename_person,
 )
+from apps.accounts.second_hand import is_administrator, is_agreed
 from apps.accounts.steps import LONGEST_NAME, add_person, asker, end_access, fold, give_role, set_password
+from apps.audit.names import actor_text
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.core.actors import Actor, ActorKind
@@ -50,6 +54,8 @@ def invite_person(person_id: int, *, by: Actor, now: datetime | None = None) -> 
     person, now = Person.objects.lock(person_id, now)
     if refusal := why_not_invite_person(asker(by), subject_of(person), has_signed_in=person.last_login is not None):
         raise Refused(refusal, about=person.reference)
+    person.let_in_at, person.let_in_by = now, actor_text(by)
+    person.save(update_fields=["let_in_at", "let_in_by"])
     record(Event.PERSON_INVITED, subject=person, by=by, at=now, details={"name": person.name})
     return one_time_link(person)
 
@@ -77,12 +83,12 @@ def _bring_back(person: Person, password: str | None, *, by: Actor, at: datetime
     if refusal := gone(subject_of(person)):
         raise Refused(refusal, about=person.reference)
     if not person.is_active:
-        person.is_active, person.deactivated_at = True, None
+        person.is_active, person.deactivated_at, person.inactive_until = True, None, at
         record(Event.PERSON_REACTIVATED, subject=person, by=by, at=at, details={"name": person.name})
     if password is not None:
         set_password(person, password)
         record(Event.PERSON_PASSWORD_CHANGED, subject=person, by=by, at=at, details={"name": person.name})
-    person.save(update_fields=["is_active", "deactivated_at", "password"])
+    person.save(update_fields=["is_active", "deactivated_at", "inactive_until", "password"])
 
 
 @verb
@@ -103,12 +109,16 @@ def rename_person(person_id: int, *, name: str, by: Actor, time_zone: str | None
 
 @verb
 def deactivate_person(person_id: int, *, by: Actor, reason: str = "", now: datetime | None = None) -> Person:
-    """End what a person can do from now on: sessions and tokens end, sign-offs of theirs that are not used yet stop counting."""
+    """End what a person can do from now on: sessions and tokens end, sign-offs of theirs that are not used yet stop counting.
+
+    An administrator stays active until a second one does the same."""
     take_calendar_guard()
     person, now = Person.objects.lock(person_id, now)
     if refusal := why_not_deactivate_person(asker(by), subject_of(person)):
         raise Refused(refusal, about=person.reference)
     said = read_text(reason, field="reason", longest=LONGEST_REASON)
+    if not is_agreed(person, Act.DEACTIVATE, by=by, at=now):
+        return person
     person.is_active, person.deactivated_at = False, now
     person.save(update_fields=["is_active", "deactivated_at"])
     end_access(person, by=by, at=now)
@@ -118,14 +128,16 @@ def deactivate_person(person_id: int, *, by: Actor, reason: str = "", now: datet
 
 @verb
 def reactivate_person(person_id: int, *, by: Actor, reason: str = "", now: datetime | None = None) -> Person:
-    """Let a person act again, with the roles and teams they still have; they sign in anew."""
+    """Let a person act again, with the roles and teams they still have; they sign in anew, and sign anew what they had signed."""
     take_calendar_guard()
     person, now = Person.objects.lock(person_id, now)
     if refusal := why_not_reactivate_person(asker(by), subject_of(person)):
         raise Refused(refusal, about=person.reference)
     said = read_text(reason, field="reason", longest=LONGEST_REASON)
-    person.is_active, person.deactivated_at = True, None
-    person.save(update_fields=["is_active", "deactivated_at"])
+    if not is_agreed(person, Act.REACTIVATE, by=by, at=now):
+        return person
+    person.is_active, person.deactivated_at, person.inactive_until = True, None, now
+    person.save(update_fields=["is_active", "deactivated_at", "inactive_until"])
     record(Event.PERSON_REACTIVATED, subject=person, by=by, at=now, details={"name": person.name, "reason": said})
     return person
 
@@ -137,7 +149,10 @@ def merge_persons(keep_id: int, gone_id: int, *, by: Actor, now: datetime | None
     Person.objects.lock(min(keep_id, gone_id))  # both locked in one order
     gone_one, now = Person.objects.lock(gone_id, now)
     keep = Person.objects.get(pk=keep_id)
-    if refusal := why_not_merge_persons(asker(by), subject_of(keep), subject_of(gone_one)):
+    going = subject_of(gone_one)
+    if refusal := why_not_merge_persons(asker(by), subject_of(keep), going) or why_not_merge_administrator(
+        going, are_two=are_two_administrators(), is_administrator=is_administrator(gone_one)
+    ):
         raise Refused(refusal, about=gone_one.reference)
     fold(gone_one, keep, by=by, at=now)
     return keep

@@ -2,6 +2,7 @@
 
 from apps.accounts.models.counting import Counted
 from apps.accounts.models.factors import Passkey
+from apps.accounts.models.governing import SecondHand
 from apps.accounts.models.people import (
     Identity,
     Membership,
@@ -22,6 +23,7 @@ __all__ = [
     "Person",
     "PersonalToken",
     "RoleGrant",
+    "SecondHand",
     "SetUpCode",
     "SignIn",
     "Team",

@@ -58,6 +58,9 @@ class Person(AbstractBaseUser):
     time_zone = models.CharField(max_length=64, default="UTC")
     is_active = models.BooleanField(default=True)
     deactivated_at = models.DateTimeField(null=True)
+    inactive_until = models.DateTimeField(null=True)  # when they were last made active again: nothing signed before it counts
+    let_in_at = models.DateTimeField(null=True)  # when the last one-time link of theirs was shown to an administrator
+    let_in_by = models.CharField(max_length=80, default="", blank=True)
     merged_into = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="merged")
     joined_at = models.DateTimeField(auto_now_add=True)
     session_round = models.PositiveIntegerField(default=0)  # every session belongs to a round; the next round ends them all
@@ -73,6 +76,10 @@ class Person(AbstractBaseUser):
             models.CheckConstraint(
                 condition=Q(is_active=True, deactivated_at__isnull=True) | Q(is_active=False, deactivated_at__isnull=False),
                 name="person_deactivated_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(let_in_at__isnull=True, let_in_by="") | (Q(let_in_at__isnull=False) & ~Q(let_in_by="")),
+                name="person_let_in_at_and_by",
             ),
             models.CheckConstraint(condition=Q(merged_into__isnull=True) | Q(is_active=False), name="merged_person_is_inactive"),
             models.CheckConstraint(
@@ -199,6 +206,11 @@ class RoleGrant(models.Model):
                 condition=Q(team__isnull=True) | ~Q(role__in=["ADMINISTRATOR", "AUDITOR"]), name="wide_roles_have_no_team"
             ),
         ]
+
+    @property
+    def words(self) -> str:
+        """The role as people say it: `release manager`."""
+        return Role(self.role).label.lower()
 
 
 class PersonalToken(models.Model):

@@ -28,11 +28,11 @@ class WorkingHours(models.Model):
     person = models.OneToOneField(Person, on_delete=models.PROTECT, primary_key=True, related_name="working_hours")
     days = ArrayField(models.PositiveSmallIntegerField(), size=7)  # 0 is Monday
     begins = models.TimeField()
-    ends = models.TimeField()
+    ends = models.TimeField()  # not after they begin: on the next day
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(ends__gt=F("begins")), name="working_hours_end_after_they_begin"),
+            models.CheckConstraint(condition=~Q(ends=F("begins")), name="working_hours_are_some"),
             models.CheckConstraint(
                 condition=Q(days__contained_by=[0, 1, 2, 3, 4, 5, 6], days__len__gt=0), name="working_hours_name_weekdays"
             ),

@@ -1,7 +1,7 @@
 """What one signs in with: passkeys, authenticator app, recovery codes, and the browsers one is signed in with."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from io import BytesIO
 from typing import Any, TypeVar, cast
@@ -9,8 +9,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import qrcode
-from allauth.account.adapter import get_adapter
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
@@ -25,8 +23,10 @@ from apps.accounts.access import get_person
 from apps.accounts.codes import app_address, new_secret
 from apps.accounts.enrolment import ask_for_passkey
 from apps.accounts.factors import has_authenticator_app
-from apps.accounts.forms import AppCode, NewPasskey, Reason
-from apps.accounts.models import Person
+from apps.accounts.forms import AppCode, NewPasskey, PasskeyName, Reason
+from apps.accounts.freshness import way_to_prove
+from apps.accounts.identities import IdentityKind
+from apps.accounts.models import Passkey, Person
 from apps.accounts.presence import browser_said, sign_ins_of
 from apps.accounts.recovery import recovery_codes_left
 from apps.accounts.relying_party import relying_party
@@ -38,17 +38,19 @@ PASSKEY_STATE, APP_SECRET = "accounts.passkey", "accounts.app_secret"
 V = TypeVar("V", bound=Callable[..., HttpResponse])
 
 
-def anew(view: V) -> V:
-    """Ask to prove again who it is: a session that was left open changes nothing here. What was sent is not kept meanwhile."""
+def anew(view: V, *, page: str = "accounts:factors") -> V:
+    """Ask to prove again who it is: a session that was left open changes nothing here. What was sent is not kept meanwhile.
+
+    PAGE is where the button stands."""
 
     @wraps(view)
     def ask_first(request: PageRequest, **given: Any) -> HttpResponse:  # noqa: ANN401 - what the address names
-        if not is_reauthentication_required(request, app="allauth.mfa"):
+        way = way_to_prove(request, request.user)
+        if way is None:
             return view(request, **given)
         if request.method == "POST":
             messages.info(request, "First confirm that it is you, then press the button again.")
-        back = request.path if request.method == "GET" else reverse("accounts:factors")
-        way = get_adapter().get_reauthentication_methods(request.user)[0]["url"]
+        back = request.path if request.method == "GET" else reverse(page)
         return redirect(f"{way}?{urlencode({'next': back})}")
 
     return cast("V", ask_first)
@@ -57,17 +59,29 @@ def anew(view: V) -> V:
 @require_GET
 def factors(request: PageRequest) -> HttpResponse:
     """All of it on one page."""
+    return factors_page(request, named={})
+
+
+def factors_page(request: PageRequest, *, named: Mapping[int, PasskeyName]) -> HttpResponse:
+    """The page; NAMED holds the name of a passkey that was not taken."""
     me, here = request.user, relying_party()
     keys = me.passkeys.filter(removed_at__isnull=True).order_by("enrolled_at")
     context = {
         "person": me,
-        "passkeys": [{"row": key, "id": f"key-{key.pk}", "is_stale": key.rp_id != here.id} for key in keys],
+        "passkeys": [{"row": key, "id": f"key-{key.pk}", "is_stale": key.rp_id != here.id, "form": name_of(key, named)} for key in keys],
         "here": here,
         "has_app": has_authenticator_app(me),
         "codes_left": recovery_codes_left(me),
         "sign_ins": sign_ins(request),
+        "sign_on_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        "is_linked": me.identities.filter(kind=IdentityKind.OIDC, issuer__in=[settings.OIDC_ISSUER, f"{settings.OIDC_ISSUER}/"]).exists(),
     }
-    return render_page(request, "accounts/factors.html", context)
+    return render_page(request, "accounts/factors.html", context, status=422 if named else 200)
+
+
+def name_of(key: Passkey, named: Mapping[int, PasskeyName]) -> PasskeyName:
+    """The form of its name, as it was sent or as it is."""
+    return named.get(key.pk) or PasskeyName(initial={"name": key.name}, auto_id=f"{key.public_id}_%s")
 
 
 def sign_ins(request: PageRequest) -> list[dict[str, Any]]:
@@ -96,6 +110,17 @@ def new_passkey(request: PageRequest) -> HttpResponse:
         asked, request.session[PASSKEY_STATE] = ask_for_passkey(request.user)
     context = {"form": form, "options": asked, "refusal": here.refusal}
     return render_page(request, "accounts/passkey_new.html", context, status=422 if request.method == "POST" else 200)
+
+
+@require_POST
+def passkey_name(request: PageRequest, public_id: UUID) -> HttpResponse:
+    """Call a passkey of one's own by another name. That proves nothing, so nobody is asked again who they are."""
+    about = get_object_or_404(request.user.passkeys, public_id=public_id, removed_at__isnull=True)
+    form = PasskeyName(request.POST, auto_id=f"{about.public_id}_%s")
+    if carried_out(form, actions.rename_passkey, passkey_id=about.pk, by=request.user.actor):
+        messages.success(request, f"The passkey is called {form.cleaned_data['name']} now.")
+        return redirect("accounts:factors")
+    return factors_page(request, named={about.pk: form})
 
 
 @require_POST

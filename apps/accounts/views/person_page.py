@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpResponse
+from django.utils import timezone
 
 from apps.accounts.access import teams_of
 from apps.accounts.factors import Means, means_of
@@ -22,6 +23,7 @@ from apps.accounts.rules import (
     why_not_reset_factors,
     why_not_revoke_role,
 )
+from apps.accounts.second_hand import asks_in_words
 from apps.accounts.steps import asker
 from apps.core.pages import PageRequest, render_page
 
@@ -36,6 +38,7 @@ def person_page(request: PageRequest, person: Person, **sent: forms.Form) -> Htt
         "roles": [_role(grant, asking, subject) for grant in _grants(person)],
         "teams": teams_of(person),
         "identities": [_identity(row, asking, subject, person) for row in person.identities.order_by("kind", "value")],
+        "asks": asks_in_words(person, now=timezone.now()),
         "refusal": why_not_administer(asking),
         "refusals": {
             "deactivate": why_not_deactivate_person(asking, subject),

@@ -13,6 +13,7 @@ from apps.changes.models import Change, ChangeModelVersion
 from apps.changes.rules import why_not_create
 from apps.changes.states import Kind
 from apps.changes.steps import create_draft, set_needs, submit
+from apps.changes.steps.models import kind_of
 from apps.core.actors import Actor
 from apps.core.locks import database_now, share_calendar_guard
 from apps.core.refusals import Refused
@@ -27,9 +28,11 @@ def ask_for_change(
     is_submitted: bool = False,
     needs: Collection[int] = (),
     made_from: int | None = None,
+    is_emergency: bool = False,
     now: datetime | None = None,
 ) -> Change:
-    """Begin a NORMAL change and, where asked, submit it at once. NEEDS are the changes it comes after, MADE_FROM a model's version.
+    """Begin a change and, where asked, submit it at once. NEEDS are the changes it comes after, MADE_FROM a model's version,
+    which says what kind of change it is; without one it is NORMAL, or EMERGENCY where that is said. Where a model approves it beforehand, nobody is asked.
 
     Raises Refused for who is no requester of its services, BadContent naming every field that lacks something; then nothing is kept."""
     if is_submitted:
@@ -38,10 +41,9 @@ def ask_for_change(
     services = services_for(requester).filter(public_id__in=[item.service_id for item in content.scope.items])
     if refusal := why_not_create(by=asker_of(requester, services)):
         raise Refused(refusal)
-    change = create_draft(requester=requester, kind=Kind.NORMAL, content=content, by=by, at=now)
-    if made_from is not None:
-        change.made_from = ChangeModelVersion.objects.get(pk=made_from)
-        change.save(update_fields=["made_from"])
+    version = ChangeModelVersion.objects.select_related("model").get(pk=made_from) if made_from is not None else None
+    kind = Kind.EMERGENCY if is_emergency and version is None else kind_of(version)
+    change = create_draft(requester=requester, kind=kind, content=content, by=by, at=now, made_from=version)
     if needs:
         set_needs(change, [*Change.objects.filter(pk__in=needs)], by=by, at=now)
     if is_submitted:

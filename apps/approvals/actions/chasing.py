@@ -25,7 +25,8 @@ def chase_agreement(*, change_id: int, by: Actor, now: datetime | None = None) -
     found = waits_of(change, now=at)
     expiry = expiry_of(change, found, now=at)
     if expiry and change_facts(change).touched is None:
-        said = f"Nobody agreed within {expiry.hours} working hours, as “{expiry.policy}” asks. Copy it into a new change to ask again."
+        hours = f"{expiry.hours} working hour{'' if expiry.hours == 1 else 's'}"
+        said = f"“{expiry.rule}” was not agreed within {hours}, as “{expiry.policy}” asks. Copy it into a new change to ask again."
         expire_unagreed(change, by=by, at=at, reason=said)
         return 0
     due = due_now(change, found, now=at)

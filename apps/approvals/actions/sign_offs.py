@@ -79,7 +79,7 @@ def sign_statement(*, change_id: int, signed: Signed, by: Actor, now: datetime |
     Everything is judged again: where the statement is not what would be stated now, nothing is signed."""
     share_calendar_guard()
     change, now = Change.objects.lock(change_id, now)
-    decided = decide(change, choice_in(signed, about=change.reference), by=by)
+    decided = decide(change, choice_in(signed, change=change), by=by)
     return _carry_out(change, decided, by=by, at=now, signed=signed)
 
 

@@ -12,11 +12,12 @@ from apps.approvals.rules import QuorumFacts
 from apps.schedule.models import Slot
 
 
-def look_ahead(legs: Iterable[QuorumFacts], *, now: datetime) -> tuple[QuorumFacts, ...]:
-    """The legs with who is away now and with the planned start, where one is planned. Two statements."""
+def look_ahead(legs: Iterable[QuorumFacts], *, now: datetime, starts: Mapping[UUID, datetime] | None = None) -> tuple[QuorumFacts, ...]:
+    """The legs with who is away now and with the planned start, where one is planned. A statement for each; STARTS may be given."""
     found = [*legs]
     away = absent(found, now=now)
-    starts = dict(Slot.objects.filter(leg__public_id__in=[leg.leg_id for leg in found]).values_list("leg__public_id", "starts_at"))
+    if starts is None:
+        starts = dict(Slot.objects.filter(leg__public_id__in=[leg.leg_id for leg in found]).values_list("leg__public_id", "starts_at"))
     return tuple(replace(leg, away=away, before=starts.get(leg.leg_id, leg.before)) for leg in found)
 
 

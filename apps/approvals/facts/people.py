@@ -1,17 +1,18 @@
 """The members of a policy's groups as one service sees them, and who stands in for them now."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from apps.accounts.models import Membership, Person, RoleGrant
 from apps.approvals.models import Delegation
 from apps.approvals.rules import Group, Mandate, PersonFacts, PolicyFacts
 from apps.catalog.facts import people_facts
 from apps.catalog.models import Ownership, Service
+from apps.core.together import read_together
 
 
 def people_about(
@@ -22,9 +23,10 @@ def people_about(
     wanted = Q()
     for group in {rule.group for rule in policy.rules} if policy else ():
         wanted |= _members(group, service)
-    mandates = [*_delegations(wanted, service, kind=kind, now=now)] if wanted else []
-    also = {one.delegate.merged_into_id or one.delegate_id for one in mandates}
-    found = Person.objects.filter(wanted | Q(pk__in={*more, *also})).select_related("merged_into").order_by("name", "pk")
+    mandates = _delegations(wanted, service, kind=kind, now=now) if wanted else Delegation.objects.none()
+    also = Q(pk__in=mandates.order_by().values(who=Coalesce("delegate__merged_into", "delegate"))) if wanted else Q()
+    found = Person.objects.filter(wanted | also | Q(pk__in={*more})).select_related("merged_into").order_by("name", "pk")
+    read_together(mandates, found)
     return people_facts(found, service), tuple(_mandate(one) for one in mandates)
 
 
@@ -34,7 +36,7 @@ def standing_delegations(now: datetime | None = None) -> QuerySet[Delegation]:
     return Delegation.objects.filter(ended_at__isnull=True, starts_at__lte=at, ends_at__gt=at)
 
 
-def _delegations(members: Q, service: Service, *, kind: str, now: datetime | None) -> Iterable[Delegation]:
+def _delegations(members: Q, service: Service, *, kind: str, now: datetime | None) -> QuerySet[Delegation]:
     scope = (Q(service_ids__isnull=True) | Q(service_ids__contains=[service.pk])) & (Q(kinds__isnull=True) | Q(kinds__contains=[kind]))
     held = Person.objects.filter(members).values("pk")
     found = standing_delegations(now).filter(scope, Q(person__in=held) | Q(person__merged_into__in=held))

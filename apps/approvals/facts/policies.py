@@ -1,9 +1,12 @@
 """Which policy applies where: the most specific one that is not retired."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from apps.approvals.models import Policy
 from apps.approvals.policy_body import read_policy
@@ -34,8 +37,12 @@ class PolicyShelf:
 
 def policies_for(environments: Iterable[Environment]) -> PolicyShelf:
     """The shelf for these environments, in one statement."""
-    found = Policy.objects.open_now().filter(environment__in=[one.pk for one in environments], version__isnull=False)
-    return PolicyShelf(found.select_related("version"))
+    return PolicyShelf(policy_rows([one.pk for one in environments]))
+
+
+def policy_rows(environments: Collection[int] | QuerySet[Any, Any]) -> QuerySet[Policy]:
+    """The standing policies of environments, by their rows: for a page that reads them together with others."""
+    return Policy.objects.open_now().filter(environment__in=environments, version__isnull=False).select_related("version")
 
 
 def policy_facts(policy: Policy) -> PolicyFacts | None:

@@ -1,20 +1,16 @@
 """Who may change a policy alone, and what the rules ask about a proposal."""
 
-from apps.accounts.facts import standing_grants
+from apps.accounts.facts import are_two_administrators, standing_grants
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.models import Policy, PolicyProposal
 from apps.approvals.rules import ProposalFacts
 from apps.catalog.models import ChangeRequired, Environment, Service
 
-TWO = 2
-
 
 def takes_two(environment: Environment) -> bool:
     """Whether a policy here is changed by two administrators: it asks for approval, and there are two."""
-    if environment.change_required != ChangeRequired.APPROVED:
-        return False
-    return standing_grants().filter(role=Role.ADMINISTRATOR).values("person").distinct().count() >= TWO
+    return environment.change_required == ChangeRequired.APPROVED and are_two_administrators()
 
 
 def standing_policy(environment: Environment, *, service: Service | None, kind: str, least_risk: int = 0) -> Policy | None:

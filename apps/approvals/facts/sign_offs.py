@@ -7,25 +7,26 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from apps.accounts.models import Passkey
-from apps.approvals.models import Delegation, SignOff
+from apps.approvals.models import Delegation, SignedStatement, SignOff
 from apps.approvals.proof import Enrolment, claim_of, is_by_passkey, proved_statement, stated
 from apps.approvals.rules import PersonFacts, SignOffFacts, Stretch
 from apps.changes.models import Change
 
 # What the digest of a revision is made of; it is made anew to prove a sign-off.
-BOUND = ("change", "revision__change__requester", "revision__author")
+BOUND = ("change", "revision__change__requester", "revision__change__made_from__model", "revision__author")
+UNREAD = tuple(f"revision__change__made_from__{name}" for name in ("body", "statement", "signature"))
 WHO = ("person__merged_into", "delegation__person__merged_into", "delegation__delegate__merged_into")
 
 
 def standing_sign_offs(change: Change) -> QuerySet[SignOff]:
     """The sign-offs of a change that were not withdrawn, oldest first."""
-    found = SignOff.objects.filter(change=change, withdrawn_at__isnull=True).select_related(*BOUND, *WHO)
+    found = SignOff.objects.filter(change=change, withdrawn_at__isnull=True).select_related(*BOUND, *WHO).defer(*UNREAD)
     return found.order_by("given_at", "pk")
 
 
-def passkeys_behind(sign_offs: Iterable[SignOff]) -> dict[bytes, Enrolment]:
-    """The passkeys that sign-offs name, by credential, removed ones too; one statement, and none where no passkey signed."""
-    named = {bytes(one.credential_id) for one in sign_offs if one.credential_id}
+def passkeys_behind(signed: Iterable[SignedStatement]) -> dict[bytes, Enrolment]:
+    """The passkeys that signed rows name, by credential, removed ones too; one statement, and none where no passkey signed."""
+    named = {bytes(one.credential_id) for one in signed if one.credential_id}
     found = Passkey.objects.filter(credential_id__in=named).select_related("person") if named else ()
     return {
         bytes(one.credential_id): Enrolment(one.person.public_id, bytes(one.public_key), one.rp_id, one.enrolled_at, one.removed_at)
@@ -51,7 +52,8 @@ def sign_off_facts(sign_off: SignOff, *, person: PersonFacts, installation: UUID
     )
     if said is None:
         return bare
-    return replace(bare, covered=said.covers, groups=said.groups, settings=said.settings, by_passkey=is_by_passkey(proved))
+    told = replace(bare, printed_name=said.person_name, proof=said.by.get("credential", ""), reason=said.reason)
+    return replace(told, covered=said.covers, groups=said.groups, settings=said.settings, by_passkey=is_by_passkey(proved))
 
 
 def people_who_signed(sign_offs: Iterable[SignOff]) -> set[int]:

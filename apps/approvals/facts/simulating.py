@@ -11,8 +11,9 @@ from apps.approvals.facts.outlook import look_ahead
 from apps.approvals.facts.people import people_about
 from apps.approvals.facts.policies import policies_for
 from apps.approvals.facts.review import review_facts
-from apps.approvals.rules import Forecast, PolicyFacts, QuorumFacts, forecast, to_come
+from apps.approvals.rules import Forecast, PolicyFacts, QuorumFacts, editor_of, forecast, to_come
 from apps.catalog.models import Environment, Service
+from apps.changes.content import PARTS
 from apps.changes.facts import person_id
 from apps.changes.models import Change
 from apps.changes.states import Kind
@@ -66,7 +67,7 @@ def who_must_sign_change(change: Change, *, now: datetime, policy: PolicyFacts |
 
 def _leg(place: Supposed, policy: PolicyFacts | None, *, now: datetime) -> QuorumFacts:
     people, mandates = people_about(place.service, policy=policy, kind=place.kind, now=now)
-    hands = {"requester": place.requester, "last_editor": place.editor or place.requester}
+    hands = {"requester": place.requester, **{editor_of(part): place.editor or place.requester for part in PARTS}}
     return QuorumFacts(
         leg_id=NOWHERE,
         target_id=NOWHERE,

@@ -36,10 +36,11 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """Nobody agreed in the time that a policy gives."""
+    """A rule was not met in the time that its policy gives."""
 
     policy: str
     hours: int
+    rule: str
 
 
 def changes_to_look_at(now: datetime) -> QuerySet[Change]:
@@ -50,10 +51,9 @@ def changes_to_look_at(now: datetime) -> QuerySet[Change]:
 
 
 def waiting_since(change: Change) -> datetime:
-    """When the newest revision came under review: when it was submitted, or edited after that."""
-    submitted = change.moves.filter(leg__isnull=True, goal=State.IN_REVIEW).order_by("-seq").values_list("at", flat=True).first()
-    made_at = newest(change).made_at
-    return max(submitted, made_at) if submitted else made_at
+    """When the change came under review last: when it was submitted, or lost its agreement after that."""
+    came = change.moves.filter(leg__isnull=True, goal=State.IN_REVIEW).order_by("-seq").values_list("at", flat=True).first()
+    return came or newest(change).made_at
 
 
 def waits_of(change: Change, *, now: datetime) -> tuple[Wait, ...]:
@@ -65,7 +65,7 @@ def waits_of(change: Change, *, now: datetime) -> tuple[Wait, ...]:
 def due_now(change: Change, found: Iterable[Wait], *, now: datetime) -> list[Due]:
     """Who is to be told now and was not told at this step of this wait; each once. In working hours of whoever is told."""
     found = [*found]
-    told = set(Nudge.objects.filter(revision=change.revision_id).values_list("person_id", "step", "since"))
+    told = set(Nudge.objects.filter(change=change).values_list("person_id", "step", "since"))
     due: dict[tuple[int, str], Due] = {}
     for one in chain(_reminders(found, now=now), _escalations(found, now=now)):
         key = (one.person.pk, one.step)
@@ -80,7 +80,7 @@ def expiry_of(change: Change, found: Iterable[Wait], *, now: datetime) -> Expiry
     for wait in found:
         given = wait.policy.expire_after_hours
         if given is not None and after_working(hours, wait.since, length=timedelta(hours=given)) <= now:
-            return Expiry(wait.policy.name, given)
+            return Expiry(wait.policy.name, given, wait.label)
     return None
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from apps.approvals.rules.matching import match_seats
@@ -20,6 +21,7 @@ from apps.catalog.rules import PersonFacts
 from apps.changes.states import LegState
 
 LAPSED = "lapsed"
+LAST_EDITOR = "last_editor"
 BEGUN = frozenset({LegState.STARTED, LegState.DONE, LegState.SKIPPED})
 
 
@@ -55,19 +57,33 @@ def in_group(person: PersonFacts, group: Group) -> bool:
             return bool(({person.canonical_id} | person.stands_for) & group.persons)
 
 
+def editor_of(part: str) -> str:
+    """The hand of whoever last changed one part."""
+    return f"{LAST_EDITOR}:{part}"
+
+
 def excluded_as(
-    person: PersonFacts, *, policy: PolicyFacts, hands: Mapping[str, Collection[UUID]], stands_for: PersonFacts | None = None
+    person: PersonFacts,
+    *,
+    rule: RuleFacts,
+    policy: PolicyFacts,
+    hands: Mapping[str, Collection[UUID]],
+    stands_for: PersonFacts | None = None,
 ) -> str | None:
-    """Say what a person did that keeps them from agreeing: requester, last_editor and so on; None where nothing does.
+    """Say what a person did that keeps them from agreeing to what a rule covers: requester, last_editor and so on; else None.
+
+    Last editor is whoever last changed any part that the rule covers: an edit of another part by another person launders nothing.
 
     The requester is kept out whatever a policy says, unless it allows SOLO. Who did what must be known: a KeyError is a no,
     nobody known would be nobody excluded. Who stands in for somebody is kept out by what either of the two did."""
-    if stands_for is not None and (hand := excluded_as(stands_for, policy=replace(policy, solo=False), hands=hands)):
+    if stands_for is not None and (hand := excluded_as(stands_for, rule=rule, policy=replace(policy, solo=False), hands=hands)):
         return hand
     of = person.canonical_id
     solo = policy.solo and of in hands["requester"] and stands_for is None
     for hand in ("requester", *sorted(policy.exclude - {"requester"})):
-        if of in hands[hand] and not (solo and hand in {"requester", "last_editor"}):
+        # All are looked up before one is found: what is not known is a no.
+        done_by = [hands[editor_of(part)] for part in rule.parts] if hand == LAST_EDITOR else [hands[hand]]
+        if any(of in one for one in done_by) and not (solo and hand in {"requester", LAST_EDITOR}):
             return hand
     return None
 
@@ -75,6 +91,11 @@ def excluded_as(
 def stands(covered: Mapping[str, str], *, digests: Mapping[str, str]) -> bool:
     """Whether everything a statement covers is still what was seen; covering nothing is not standing."""
     return bool(covered) and all(digests.get(part) == seen for part, seen in covered.items())
+
+
+def was_away_since(person: PersonFacts, *, given_at: datetime) -> bool:
+    """Whether somebody is not active, or was not at any time since they signed: coming back revives nothing."""
+    return not person.is_active or (person.inactive_until is not None and given_at <= person.inactive_until)
 
 
 def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFacts) -> str | None:
@@ -88,10 +109,10 @@ def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFac
         ("signature", sign_off.signature_ok is not True),
         ("passkey", policy.require_passkey and not sign_off.by_passkey),
         ("meaning", sign_off.meaning != rule.meaning),
-        ("inactive", not person.is_active or not holder.is_active),
+        ("inactive", was_away_since(person, given_at=sign_off.given_at) or was_away_since(holder, given_at=sign_off.given_at)),
         ("mandate", sign_off.stands_for is not None and not sign_off.is_mandated),
         ("group", spoken_for(rule.group, facts=facts) not in sign_off.groups or not in_group(holder, rule.group)),
-        ("excluded", excluded_as(person, policy=policy, hands=facts.hands, stands_for=sign_off.stands_for) is not None),
+        ("excluded", excluded_as(person, rule=rule, policy=policy, hands=facts.hands, stands_for=sign_off.stands_for) is not None),
         ("parts", not set(rule.parts) <= set(sign_off.covered)),
         (LAPSED, not stands(sign_off.covered, digests=facts.digests)),
     )
@@ -101,8 +122,9 @@ def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFac
 def quorum(facts: QuorumFacts) -> QuorumAnswer:
     """Answer how far the agreement for one leg is, by distinct people, stage after stage.
 
-    Where the environment asks for no agreement it is met; where it asks and no policy says whose, it never is."""
-    if facts.required != "APPROVED":
+    Where the environment asks for no agreement it is met, and where the change's model approves it beforehand; where people
+    are asked and no policy says who, it never is."""
+    if not facts.asks_somebody:
         return QuorumAnswer(rules=(), met=True)
     if facts.policy is None or not facts.policy.rules:
         return QuorumAnswer(rules=(), met=False, has_policy=facts.policy is not None)
@@ -170,7 +192,7 @@ def members_of(rule: RuleFacts, *, facts: QuorumFacts) -> tuple[PersonFacts, ...
     found: dict[UUID, PersonFacts] = {}
     for person in facts.people:
         able = person.is_active and person.id == person.canonical_id and in_group(person, rule.group)
-        if able and excluded_as(person, policy=facts.policy, hands=facts.hands) is None:
+        if able and excluded_as(person, rule=rule, policy=facts.policy, hands=facts.hands) is None:
             found.setdefault(person.canonical_id, person)
     return tuple(found.values())
 
@@ -188,7 +210,8 @@ def all_met(legs: Collection[QuorumFacts]) -> bool:
 def _lapsed(facts: QuorumFacts, rule: RuleFacts) -> dict[UUID, PersonFacts]:
     found: dict[UUID, PersonFacts] = {}
     for sign_off in facts.sign_offs:
-        if why_not_counted(sign_off, rule=rule, facts=facts) == LAPSED:
+        # The cheap question first: one that stands has not lapsed.
+        if not stands(sign_off.covered, digests=facts.digests) and why_not_counted(sign_off, rule=rule, facts=facts) == LAPSED:
             found.setdefault(voice_of(sign_off), sign_off.person)
     return found
 

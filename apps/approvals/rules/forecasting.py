@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from apps.approvals.rules.counting import counted_by_voice, excluded_as, members_of, needed_of, seats_of
+from apps.approvals.rules.giving import is_given_by_hands
 from apps.approvals.rules.matching import match_seats
 from apps.approvals.rules.shapes import Forecast, Group, QuorumFacts, RuleFacts, RuleForecast
 from apps.catalog.rules import PersonFacts
+from apps.core.moments import utc_words
 
 Signer = tuple[PersonFacts, PersonFacts | None]  # who signs, and in whose place
 NAMED = 3
@@ -17,7 +19,7 @@ def forecast(facts: QuorumFacts) -> Forecast:
 
     Somebody who comes back too late counts only through whoever stands in for them."""
     where = f"{facts.service} in {facts.environment}"
-    if facts.required != "APPROVED":
+    if not facts.asks_somebody:
         return Forecast(can_be_met=True, rules=(), cures=())
     if facts.policy is None or not facts.policy.rules:
         return Forecast(can_be_met=False, rules=(), cures=(f"No policy says who agrees to {where}. An administrator writes one.",))
@@ -52,17 +54,17 @@ def _able(rule: RuleFacts, facts: QuorumFacts) -> dict[UUID, Signer]:
     """Who would sign for each voice of a rule: who has signed, who is there, or who stands in for somebody who is not."""
     found: dict[UUID, Signer] = {}
     for member in members_of(rule, facts=facts):
-        if signer := _signer(member, facts):
+        if not _is_given(member, rule, facts) and (signer := _signer(member, rule, facts)):
             found[member.canonical_id] = signer
     given = counted_by_voice(facts)[rule.key]
     return found | {voice: (one.person, one.stands_for) for voice, one in given.items()}
 
 
-def _signer(member: PersonFacts, facts: QuorumFacts) -> Signer | None:
+def _signer(member: PersonFacts, rule: RuleFacts, facts: QuorumFacts) -> Signer | None:
     if not _is_late(member.canonical_id, facts):
         return member, None
     asked = {mandate.delegate_id for mandate in facts.mandates if mandate.person_id == member.canonical_id}
-    return next(((one, member) for one in _present(facts) if one.id in asked and _may(one, facts, stands_for=member)), None)
+    return next(((one, member) for one in _present(facts) if one.id in asked and _may(one, rule, facts, stands_for=member)), None)
 
 
 def _is_late(person: UUID, facts: QuorumFacts) -> bool:
@@ -74,15 +76,23 @@ def _present(facts: QuorumFacts) -> list[PersonFacts]:
     return [one for one in able if not _is_late(one.id, facts)]
 
 
-def _may(person: PersonFacts, facts: QuorumFacts, *, stands_for: PersonFacts | None = None) -> bool:
+def _may(person: PersonFacts, rule: RuleFacts, facts: QuorumFacts, *, stands_for: PersonFacts) -> bool:
     policy = facts.policy
-    return policy is not None and excluded_as(person, policy=policy, hands=facts.hands, stands_for=stands_for) is None
+    if policy is None or excluded_as(person, rule=rule, policy=policy, hands=facts.hands, stands_for=stands_for):
+        return False
+    return not _is_given(person, rule, facts, stands_for=stands_for)
+
+
+def _is_given(person: PersonFacts, rule: RuleFacts, facts: QuorumFacts, *, stands_for: PersonFacts | None = None) -> bool:
+    """Whether they would sit where whoever asks for the change put them."""
+    policy = facts.policy
+    return policy is not None and is_given_by_hands(person, rule=rule, policy=policy, hands=facts.hands, stands_for=stands_for)
 
 
 def _foreseen(rule: RuleFacts, able: dict[UUID, Signer], *, missing: int, facts: QuorumFacts) -> RuleForecast:
     candidates = {who.canonical_id: who for who, _ in able.values()}
     away = tuple(one for one in members_of(rule, facts=facts) if one.canonical_id not in able)
-    others = [one for one in _present(facts) if one.id not in candidates and _may(one, facts, stands_for=away[0])] if away else []
+    others = [one for one in _present(facts) if one.id not in candidates and _may(one, rule, facts, stands_for=away[0])] if away else []
     stand_ins = {who.canonical_id: of for who, of in able.values() if of is not None}
     return RuleForecast(rule, tuple(candidates.values()), missing, away, tuple(others), stand_ins)
 
@@ -91,7 +101,7 @@ def _cure(one: RuleForecast, facts: QuorumFacts) -> str:
     needed = needed_of(one.rule, facts=facts) or len(one.candidates) + one.missing
     able = f"{len(one.candidates)} can sign" if one.candidates else "nobody can sign"
     if one.away and facts.before is not None:
-        return f"“{one.rule.label}” needs {needed} and {able} before {facts.before:%d %b %H:%M} UTC: {_away_words(one)}"
+        return f"“{one.rule.label}” needs {needed} and {able} before {utc_words(facts.before)}: {_away_words(one)}"
     more = f"{one.missing} more {group_words(one.rule.group, service=facts.service)}"
     return f"“{one.rule.label}” needs {needed} and {able}. An administrator names {more} who is neither requester nor last editor."
 

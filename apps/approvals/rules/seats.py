@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from apps.approvals.rules.counting import excluded_as, in_group, quorum, to_come, voice_of, why_not_counted
+from apps.approvals.rules.giving import is_given_by_hands
 from apps.approvals.rules.shapes import Mandate, QuorumFacts, ReviewFacts, RuleState, Seat, SignOffFacts
 from apps.catalog.rules import PersonFacts
 
@@ -16,16 +17,23 @@ def person_in(leg: QuorumFacts, person_id: UUID | None) -> PersonFacts | None:
 def seats_for(facts: ReviewFacts, *, by: UUID | None) -> tuple[Seat, ...]:
     """Return every rule, of every leg, that the person may speak for and is not kept out of, whatever its stage.
 
+    A seat that the requester or a kept-out editor gave is none here.
+
     One's own seats come first: who is in the group needs nobody's place."""
     seats: list[Seat] = []
     for leg in to_come(facts.legs):
         person = person_in(leg, by)
-        if person is None or leg.policy is None or leg.required != "APPROVED" or not person.is_active:
+        if person is None or leg.policy is None or not leg.asks_somebody or not person.is_active:
             continue
         policy = leg.policy
         for holder, mandate in _voices(leg, person):
-            if excluded_as(person, policy=policy, hands=leg.hands, stands_for=holder) is None:
-                seats += _seated(leg, holder or person, stands_for=holder, mandate=mandate)
+            seated = _seated(leg, holder or person, stands_for=holder, mandate=mandate)
+            seats += [
+                seat
+                for seat in seated
+                if excluded_as(person, rule=seat.rule, policy=policy, hands=leg.hands, stands_for=holder) is None
+                and not is_given_by_hands(person, rule=seat.rule, policy=policy, hands=leg.hands, stands_for=holder)
+            ]
     return tuple(sorted(seats, key=lambda seat: seat.stands_for is not None))
 
 

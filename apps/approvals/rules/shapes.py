@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from apps.catalog.rules import PersonFacts
+from apps.changes.rules import PreApproval
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class SignOffFacts:
     by_passkey: bool = False
     stands_for: PersonFacts | None = None  # in whose place it was given; None: in one's own right
     is_mandated: bool = True  # whether that person had asked the signer to, at that time, for this service and kind
+    # What the statement says for people to read; nothing is counted by it, and the gate reads none of it.
+    printed_name: str = field(default="", compare=False)
+    proof: str = field(default="", compare=False)
+    reason: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +100,25 @@ class QuorumFacts:
     policy: PolicyFacts | None
     digests: Mapping[str, str]
     sign_offs: tuple[SignOffFacts, ...]
-    hands: Mapping[str, frozenset[UUID]]  # canonical ids by what they did: requester, last_editor; author, committer where asked
+    hands: Mapping[str, frozenset[UUID]]  # canonical ids by what they did: requester, editor_of(part); makers where asked
     people: tuple[PersonFacts, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)  # target id to the digest of its settings
     leg_state: str = "WAITING"
     has_unknown_makers: bool = False  # whoever made it is not known whole, and the policy keeps makers out
     mandates: tuple[Mandate, ...] = ()
+    pre_approval: PreApproval | None = None  # what the change's model says about this leg; None: it approves nothing beforehand
     away: Mapping[UUID, datetime] = field(default_factory=dict)  # who is away now, and until when
     before: datetime | None = None  # when the agreement is needed at the latest
+
+    @property
+    def is_pre_approved(self) -> bool:
+        """Whether a model speaks for everybody who would have to sign."""
+        return self.pre_approval is not None and self.pre_approval.holds
+
+    @property
+    def asks_somebody(self) -> bool:
+        """Whether people have to sign: the environment asks for approval, and no model has given it."""
+        return self.required == "APPROVED" and not self.is_pre_approved
 
 
 class RuleState(StrEnum):
@@ -185,3 +201,4 @@ class ReviewFacts:
     requester_id: UUID
     legs: tuple[QuorumFacts, ...]
     opened_at: datetime | None = None  # when it was first submitted
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)  # by part, when it was last changed

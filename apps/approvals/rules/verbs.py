@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from apps.approvals.rules.counting import excluded_as, members_of, quorum, spoken_for, to_come
+from apps.approvals.rules.counting import excluded_as, in_group, members_of, quorum, spoken_for, to_come
+from apps.approvals.rules.giving import is_given_by_hands
 from apps.approvals.rules.seats import asked_seats, open_seats, own_sign_offs, person_in, says_everything, seats_for
 from apps.approvals.rules.shapes import QuorumFacts, ReviewFacts, SignOffFacts
 from apps.catalog.rules import PersonFacts
 from apps.changes.states import OPEN, LegState, State
 from apps.core.actors import Actor, ActorKind
+from apps.core.moments import utc_words
 from apps.core.refusals import Refusal, not_allowed, not_now
 
 RUNNING_OR_DONE = frozenset({LegState.STARTED, LegState.DONE})
@@ -16,7 +18,8 @@ PASSKEY, PASSWORD_AND_CODE, PASSWORD, SESSION = "passkey", "password_and_code", 
 PRESENT = frozenset({PASSKEY, PASSWORD_AND_CODE, PASSWORD, SESSION})
 HANDS = {
     "requester": ("own_change", "You asked for this change, so you cannot sign it."),
-    "last_editor": ("own_edit", "You made the last edit of this change, so you cannot sign it."),
+    "last_editor": ("own_edit", "You made the last edit of what you would sign, so you cannot sign it."),
+    "implementer": ("own_deployment", "You had a part of this change deployed, so you cannot sign it."),
 }
 
 
@@ -31,7 +34,7 @@ def why_not_stale(facts: ReviewFacts, *, revision_digest: str) -> Refusal | None
     """What is decided on, or edited, must be what was read."""
     if revision_digest == facts.revision_digest:
         return None
-    when = f"{facts.revised_at:%d %b %H:%M} UTC"
+    when = utc_words(facts.revised_at)
     return not_now(
         "stale_revision",
         f"{facts.revised_by} edited {facts.ref} on {when}; revision {facts.revision} is the newest.",
@@ -132,7 +135,9 @@ def _why_not_asked(facts: ReviewFacts, *, by: Actor) -> Refusal | None:
     """Excluded everywhere, or in no group at all: which of both is said."""
     if seats_for(facts, by=by.person_id):
         return None
-    required = [leg for leg in to_come(facts.legs) if leg.required == "APPROVED"]
+    required = [leg for leg in to_come(facts.legs) if leg.asks_somebody]
+    if beforehand := _why_nobody(facts):
+        return beforehand
     if not required:
         return not_now("nobody_asked", f"{facts.ref} needs nobody's agreement for what is still to come.", "Deploy it.")
     if all(leg.policy is None for leg in required):
@@ -140,7 +145,7 @@ def _why_not_asked(facts: ReviewFacts, *, by: Actor) -> Refusal | None:
         return not_now("no_policy", f"No policy says who agrees to {where}.", "An administrator writes one.")
     hand = next((hand for leg in required if (hand := _hand(leg, by=by))), None)
     if hand is None:
-        return _not_asked(facts, required, by=by)
+        return _why_not_let_in(facts, required, by=by) or _not_asked(facts, required, by=by)
     code, said = HANDS.get(hand, (f"own_{hand}", f"You are the {hand.replace('_', ' ')} of this change, so you cannot sign it."))
     return not_allowed(code, said, _others_words(required, by=by))
 
@@ -151,7 +156,9 @@ def _hand(leg: QuorumFacts, *, by: Actor) -> str | None:
     nobody = PersonFacts(
         by.person_id, "", is_active=True, roles=frozenset(), team_ids=frozenset(), owner_of=frozenset(), canonical_id=by.person_id
     )
-    return excluded_as(person_in(leg, by.person_id) or nobody, policy=leg.policy, hands=leg.hands)
+    person = person_in(leg, by.person_id) or nobody
+    hands = (excluded_as(person, rule=rule, policy=leg.policy, hands=leg.hands) for rule in leg.policy.rules)
+    return next((hand for hand in hands if hand), None)
 
 
 def _others_words(legs: list[QuorumFacts], *, by: Actor) -> str:
@@ -160,7 +167,7 @@ def _others_words(legs: list[QuorumFacts], *, by: Actor) -> str:
         for leg in legs
         for rule in (leg.policy.rules if leg.policy else ())
         for person in members_of(rule, facts=leg)
-        if person.id != by.person_id
+        if person.id != by.person_id and leg.policy and not is_given_by_hands(person, rule=rule, policy=leg.policy, hands=leg.hands)
     }
     if not others:
         return "Nobody else can sign it: an administrator names another owner."
@@ -170,7 +177,34 @@ def _others_words(legs: list[QuorumFacts], *, by: Actor) -> str:
 
 def _why_not_in_a_group(facts: ReviewFacts, *, by: Actor) -> Refusal | None:
     required = [leg for leg in facts.legs if leg.required == "APPROVED"]
-    return None if asked_seats(facts, by=by.person_id) else _not_asked(facts, required, by=by)
+    return None if asked_seats(facts, by=by.person_id) else _why_nobody(facts) or _not_asked(facts, required, by=by)
+
+
+def _why_nobody(facts: ReviewFacts) -> Refusal | None:
+    """A model speaks for everybody who would have to sign what is still to come."""
+    legs = [leg for leg in to_come(facts.legs) if leg.required == "APPROVED"]
+    given = next((leg.pre_approval for leg in legs if leg.pre_approval), None)
+    if given is None or any(leg.asks_somebody for leg in legs):
+        return None
+    return not_now("pre_approved", f"Nobody has to sign: it is approved beforehand by {given.words}.", "A hold on the target stops it.")
+
+
+def _why_not_let_in(facts: ReviewFacts, legs: list[QuorumFacts], *, by: Actor) -> Refusal | None:
+    """In a group, and put there by a hand of this very change."""
+    seated = [
+        is_given_by_hands(person, rule=rule, policy=leg.policy, hands=leg.hands)
+        for leg in legs
+        if leg.policy and (person := person_in(leg, by.person_id))
+        for rule in leg.policy.rules
+        if in_group(person, rule.group)
+    ]
+    if not any(seated):
+        return None
+    return not_allowed(
+        "let_in",
+        f"What would let you sign {facts.ref} was given to you by whoever asked for it or edited it.",
+        f"Another administrator gives it to you anew. {_others_words(legs, by=by)}",
+    )
 
 
 def _not_asked(facts: ReviewFacts, legs: list[QuorumFacts], *, by: Actor) -> Refusal:
@@ -220,7 +254,7 @@ def _why_not_again(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal | 
     seats = open_seats(facts, by=by.person_id, meaning=meaning)
     for own in own_sign_offs(facts, by=by.person_id):
         if all(says_everything(own, seat=seat) for seat in seats):
-            when = f"{own.given_at:%d %b %H:%M} UTC"
+            when = utc_words(own.given_at)
             said = f"You agreed on {when}, and nothing you covered has changed since."
             return not_now("already", said, "Nothing is left for you to do here.")
     return None

@@ -1,6 +1,6 @@
 """Who keeps an agreement waiting, since when, and what the policy says is done about it. Pure; silence never approves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,17 +20,20 @@ class Wait:
     policy: PolicyFacts
     since: datetime
     people: tuple[PersonFacts, ...]
+    label: str = ""  # what the rule is called
 
 
 def waits(review: ReviewFacts, *, since: datetime, now: datetime) -> tuple[Wait, ...]:
-    """Every rule that waits now; SINCE is when the revision came under review. A later stage waits since the one before agreed.
+    """Every rule that waits now; SINCE is when the change came under review. A later stage waits since the one before agreed.
+
+    What a rule covers was changed after that: it waits since then. An edit of anything else begins no wait anew.
 
     Who is away now is not waited for: whoever stands in for them is."""
-    legs = [replace(leg, before=now) for leg in to_come(review.legs) if leg.required == "APPROVED"]
-    return tuple(wait for leg in legs if leg.policy for wait in _of(leg, leg.policy, since))
+    legs = [replace(leg, before=now) for leg in to_come(review.legs) if leg.asks_somebody]
+    return tuple(wait for leg in legs if leg.policy for wait in _of(leg, leg.policy, review.changed_at, since))
 
 
-def _of(leg: QuorumFacts, policy: PolicyFacts, since: datetime) -> Iterator[Wait]:
+def _of(leg: QuorumFacts, policy: PolicyFacts, changed_at: Mapping[str, datetime], since: datetime) -> Iterator[Wait]:
     answers = quorum(leg)
     spoken = counted_by_voice(leg)
     able = {one.rule.key: one for one in forecast(leg).rules}
@@ -39,7 +42,8 @@ def _of(leg: QuorumFacts, policy: PolicyFacts, since: datetime) -> Iterator[Wait
             continue
         signed = {one.person.canonical_id for one in spoken[answer.rule.key].values()}
         people = (one for one in able[answer.rule.key].candidates if one.canonical_id not in signed)
-        yield Wait(leg, policy, _opened(leg, answers, answer, since), tuple(people))
+        began = max((since, *(changed_at[part] for part in answer.rule.parts if part in changed_at)))
+        yield Wait(leg, policy, _opened(leg, answers, answer, began), tuple(people), answer.rule.label)
 
 
 def _opened(leg: QuorumFacts, answers: QuorumAnswer, answer: RuleAnswer, since: datetime) -> datetime:

@@ -12,6 +12,7 @@ SAID_OF = {
     "last_editor": "whoever edited it last",
     "author": "whoever wrote a commit of it",
     "committer": "whoever committed it",
+    "implementer": "whoever has it deployed",
 }
 ORDER = [*SAID_OF]
 SERVICE = "the service"
@@ -25,6 +26,11 @@ class Difference:
     field: str
     was: str
     now: str
+
+
+def keeps_start_apart(policy: PolicyFacts) -> bool:
+    """Whether whoever signed does not start it: said as such, or because whoever has it deployed cannot sign."""
+    return policy.forbid_approver_start or "implementer" in policy.exclude
 
 
 def whose_words(group: Group, *, names: Names, service: str = SERVICE) -> str:
@@ -56,7 +62,7 @@ def switch_words(policy: PolicyFacts) -> dict[str, str]:
         "Signature": "by passkey" if policy.require_passkey else "by passkey or password",
         "Artifact digest": "is asked for" if policy.require_digest else "is not asked for",
         "Promotion": "from every environment of the rank below" if policy.promotion == "ALL" else "from one environment of the rank below",
-        "Whoever signs": "does not start the deployment" if policy.forbid_approver_start else "may start the deployment",
+        "Whoever signs": "does not start the deployment" if keeps_start_apart(policy) else "may start the deployment",
         "Reminder": _hours(policy.remind_after_hours),
         "Escalation": _hours(policy.escalate_after_hours),
         "Expiry": _hours(policy.expire_after_hours),

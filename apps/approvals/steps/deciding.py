@@ -6,15 +6,14 @@ from datetime import datetime
 from apps.accounts.models import Person
 from apps.accounts.steps import person_by_actor
 from apps.approvals.facts import newest, review_facts
-from apps.approvals.models import Decision, Meaning
+from apps.approvals.models import REJECTION, Decision, Meaning
 from apps.approvals.rules import ReviewFacts, asked_seats, open_seats, why_not_approve, why_not_reject
 from apps.approvals.statement import NotAStatement, Statement, read_statement
 from apps.approvals.steps.sign_offs import Decided, drafted_statement
 from apps.approvals.steps.signing import UNREADABLE, Signed
 from apps.changes.models import Change
 from apps.core.actors import Actor
-from apps.core.references import Reference
-from apps.core.refusals import BadContent, Refusal, Refused
+from apps.core.refusals import BadContent, Refusal, Refused, not_now
 from apps.core.texts import read_text
 
 LONGEST_REASON = 2000
@@ -45,12 +44,15 @@ def decide(change: Change, choice: Choice, *, by: Actor) -> Decided:
     return Decided(person, Decision.APPROVE, seats[0].rule.meaning, seats, said)
 
 
-def choice_in(signed: Signed, *, about: Reference) -> Choice:
-    """What a signed statement says was chosen; raises Refused where it is no statement."""
+def choice_in(signed: Signed, *, change: Change) -> Choice:
+    """What a signed statement says was chosen about this change; raises Refused where it is no statement, or about another one."""
     try:
         said = read_statement(signed.statement)
     except NotAStatement as error:
-        raise Refused(UNREADABLE, about=about) from error
+        raise Refused(UNREADABLE, about=change.reference) from error
+    if said.change != str(change.public_id):
+        reason = f"This statement is about {said.ref}, not about {change.ref}."
+        raise Refused(not_now("other_change", reason, "Read the statement on the page of its own change."), about=change.reference)
     return Choice(said.decision, said.revision_digest, said.reason, said.meaning)
 
 
@@ -85,4 +87,4 @@ def _rejection(change: Change, choice: Choice, *, by: Actor, person: Person, fac
     refuse(change, why_not_reject(facts, revision_digest=choice.revision_digest, by=by))
     said = read_reason(choice.reason, cure=NO_REASON)
     seats = asked_seats(facts, by=person.public_id)
-    return Decided(person, Decision.REJECT, seats[0].rule.meaning, seats, said)
+    return Decided(person, Decision.REJECT, REJECTION, seats, said)

@@ -1,6 +1,6 @@
 """Writing sign-offs: the statement first, then its signature, then the row that carries both, then the entry."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
@@ -8,10 +8,10 @@ from secrets import token_hex
 from apps.accounts.models import Person
 from apps.approvals.facts import review_facts
 from apps.approvals.models import Decision, Delegation, SignOff
-from apps.approvals.rules import ReviewFacts, Seat, all_met, spoken_for, stands
-from apps.approvals.statement import StatedRule, Statement, signed_message
-from apps.approvals.steps.signing import Signed, taken_statement
-from apps.audit.keys import installation_id, list_key
+from apps.approvals.rules import QuorumFacts, ReviewFacts, Seat, all_met, spoken_for, stands, to_come
+from apps.approvals.statement import StatedRule, Statement
+from apps.approvals.steps.signing import SIGN_OFF, Signed, signature_columns, taken_statement
+from apps.audit.keys import installation_id
 from apps.audit.names import actor_text
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
@@ -19,11 +19,11 @@ from apps.changes.facts import references_of
 from apps.changes.models import Change, Revision
 from apps.changes.states import State
 from apps.changes.steps import approve, reopen
-from apps.core.actors import Actor
-from apps.core.canonical import digest
+from apps.core.actors import Actor, system
 from apps.core.references import Reference
 from apps.core.refusals import Refused
-from apps.core.signing import signing_key
+
+JUDGE = system("agreement")  # who counts again after something that nobody did to the change itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def write_sign_off(
     said of everything, so it withdraws every one."""
     drafted = drafted_statement(change, revision, decided=decided, by=by, at=at)
     try:
-        data = taken_statement(signed, drafted, person=decided.person, by=by, at=at)
+        data = taken_statement(signed, drafted, document=SIGN_OFF, person=decided.person, by=by, at=at)
     except Refused as error:
         raise Refused(error.refusal, about=error.about or change.reference) from error
     earlier = SignOff.objects.filter(revision=revision, person=decided.person, withdrawn_at__isnull=True)
@@ -54,9 +54,6 @@ def write_sign_off(
         earlier = earlier.filter(meaning=decided.meaning)
     replaced = [str(one) for one in earlier.values_list("public_id", flat=True)]
     earlier.update(withdrawn_at=at, withdrawn_by=actor_text(by))
-    key = signing_key()
-    list_key(key, by=by, at=at)
-    signature = key.sign(signed_message(data))
     sign_off = SignOff.objects.create(
         change=change,
         revision=revision,
@@ -68,12 +65,7 @@ def write_sign_off(
         meaning=decided.meaning,
         covered_parts=sorted(drafted.covers),
         given_at=at,
-        statement=data,
-        statement_hash=digest(data),
-        key_id=signature.key_id,
-        alg=signature.alg,
-        signature=signature.value,
-        **_columns(signed),
+        **signature_columns(data, signed, document=SIGN_OFF, by=by, at=at),
     )
     _record_given(sign_off, replaced=replaced, reason=decided.reason, by=by, at=at)
     return sign_off
@@ -118,11 +110,25 @@ def note_lapses(change: Change, before: ReviewFacts, *, by: Actor, at: datetime)
 
 def settle(change: Change, *, by: Actor, at: datetime, reason: str) -> None:
     """Keep the milestone true after anything that bears on it: APPROVED as long as the quorum of every leg is met."""
-    met = all_met(review_facts(change).legs)
+    legs = review_facts(change).legs
+    met = all_met(legs)
     if met and change.state == State.IN_REVIEW:
+        _note_pre_approval(change, legs, by=by, at=at)
         approve(change, by=by, at=at)
     elif not met and change.state in {State.APPROVED, State.IN_PROGRESS}:
         reopen(change, by=by, at=at, reason=reason)
+
+
+def _note_pre_approval(change: Change, legs: Iterable[QuorumFacts], *, by: Actor, at: datetime) -> None:
+    """Tell that nobody had to sign, and by which version of which model."""
+    places = [leg for leg in to_come(legs) if leg.required == "APPROVED" and leg.is_pre_approved]
+    version = change.made_from
+    if not places or version is None:
+        return
+    data = {"number": version.number, "model": version.model.public_id, "digest": version.digest, "legs": [leg.leg_id for leg in places]}
+    details = {"name": version.model.name, "places": ", ".join(f"{leg.service} in {leg.environment}" for leg in places)}
+    refs = [version.model.reference, *references_of(change)]
+    record(Event.CHANGE_PRE_APPROVED, subject=change, by=by, at=at, refs=refs, data=data, details=details)
 
 
 def refs_of(sign_off: SignOff) -> list[Reference]:
@@ -170,20 +176,6 @@ def _stated(seat: Seat) -> StatedRule:
     policy = str(seat.leg.policy.id) if seat.leg.policy else ""
     group, target = spoken_for(seat.rule.group, facts=seat.leg)
     return StatedRule(policy=policy, rule=seat.rule.key, target=target, group=group, meaning=seat.rule.meaning)
-
-
-def _columns(signed: Signed | None) -> dict[str, object]:
-    said = signed.assertion if signed else None
-    if said is None:
-        return {}
-    return {
-        "credential_id": said.credential_id,
-        "authenticator_data": said.authenticator_data,
-        "client_data": said.client_data,
-        "assertion": said.signature,
-        "rp_id": said.rp_id,
-        "origin": said.origin,
-    }
 
 
 def _record_given(sign_off: SignOff, *, replaced: list[str], reason: str, by: Actor, at: datetime) -> None:

@@ -1,18 +1,36 @@
 """Taking a signed statement: it must still be what would be stated now, and its person must have proved themselves for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 
-from apps.accounts.factors import ProvedByCode, find_passkey, means_of, relying_party, use_passkey
+from apps.accounts.factors import Means, ProvedByCode, find_passkey, means_of, relying_party, use_passkey
 from apps.accounts.models import Person
-from apps.approvals.models import SignOff
+from apps.approvals.exception_statement import (
+    ExceptionStatement,
+    exception_bytes,
+    exception_challenge,
+    exception_message,
+    read_exception,
+)
+from apps.approvals.models import ExceptionSignature, SignOff
 from apps.approvals.rules import PASSKEY, PASSWORD, PASSWORD_AND_CODE, SESSION
-from apps.approvals.statement import GOOD_FOR, NotAStatement, Statement, challenge_of, read_statement, statement_bytes
+from apps.approvals.statement import (
+    GOOD_FOR,
+    NotAStatement,
+    Statement,
+    challenge_of,
+    read_statement,
+    signed_message,
+    statement_bytes,
+)
+from apps.audit.keys import list_key
 from apps.core.actors import Actor
 from apps.core.assertions import Assertion, why_not_asserted
 from apps.core.canonical import digest
 from apps.core.refusals import Refusal, Refused, not_allowed, not_now
+from apps.core.signing import signing_key
 
 PROOF_HOLDS = timedelta(minutes=2)  # from the password to the signature; both are one click
 MADE_ANEW = "Read it again: it is made anew."
@@ -21,12 +39,12 @@ CHANGED = not_now(
     "What you would sign now is not what you read: a policy, a delegation or deployment settings changed meanwhile.",
     MADE_ANEW,
 )
-UNREADABLE = not_now("statement_unreadable", "What was sent is no statement.", "Open the sign-off page and read it there.")
+UNREADABLE = not_now("statement_unreadable", "What was sent is no statement.", "Open the page and read it there.")
 OLD = not_now("statement_old", f"A statement is good for {GOOD_FOR // timedelta(minutes=1)} minutes, and this one is older.", MADE_ANEW)
 USED = not_now("statement_used", "This very statement was signed already.", "A statement is signed once. Open a new one to sign again.")
 OTHER_PROOF = not_now("other_proof", "How you prove yourself changed since this statement was made.", MADE_ANEW)
 NOT_PROVED = not_allowed(
-    "not_proved", "Nothing proves that it is you who signs.", "Sign on the sign-off page, with your passkey or your password."
+    "not_proved", "Nothing proves that it is you who signs.", "Sign on the page that shows it, with your passkey or your password."
 )
 NO_MEANS = not_allowed(
     "no_means",
@@ -35,7 +53,7 @@ NO_MEANS = not_allowed(
 )
 ASSERTED = {
     "client_data": ("What the browser sent about the passkey cannot be read.", "Sign again."),
-    "type": ("The passkey was asked for something else than a signature.", "Sign again, on the sign-off page."),
+    "type": ("The passkey was asked for something else than a signature.", "Sign again, on the page that shows the statement."),
     "challenge": ("The passkey signed another statement than the one before you.", "Read the statement and sign that one."),
     "origin": ("The passkey was asked at another address than this one.", "Open {origin} and sign there."),
     "relying_party": ("The passkey signed for another place than {rp_id}.", "Open {origin} and sign there."),
@@ -55,9 +73,35 @@ class Signed:
     proved: ProvedByCode | None = None
 
 
-def signer(person: Person) -> Actor:
+S = TypeVar("S", Statement, ExceptionStatement)
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Generic[S]):
+    """A kind of statement: how it is written and read, and what is signed of it. One kind's signature is none of another's."""
+
+    write: Callable[[S], bytes]
+    read: Callable[[bytes], S]
+    message: Callable[[bytes], bytes]
+    challenge: Callable[[bytes], bytes]
+    is_used: Callable[[str], bool]
+
+
+SIGN_OFF = Document(
+    statement_bytes, read_statement, signed_message, challenge_of, lambda of: SignOff.objects.filter(statement_hash=of).exists()
+)
+EXCEPTION = Document(
+    exception_bytes,
+    read_exception,
+    exception_message,
+    exception_challenge,
+    lambda of: ExceptionSignature.objects.filter(statement_hash=of).exists(),
+)
+
+
+def signer(person: Person, means: Means | None = None) -> Actor:
     """The person as who signs: by the strongest means they have, and no weaker one; by their session where they have none."""
-    means = means_of(person)
+    means = means or means_of(person)
     ways = ((PASSKEY, means.passkeys > 0), (PASSWORD_AND_CODE, means.password and means.authenticator_app), (PASSWORD, means.password))
     return replace(person.actor, credential=next((name for name, has in ways if has), SESSION))
 
@@ -67,34 +111,59 @@ def why_not_proved(by: Actor) -> Refusal | None:
     return NO_MEANS if by.credential == SESSION else None
 
 
-def taken_statement(signed: Signed | None, drafted: Statement, *, person: Person, by: Actor, at: datetime) -> bytes:
+def taken_statement(signed: Signed | None, drafted: S, *, document: Document[S], person: Person, by: Actor, at: datetime) -> bytes:
     """The bytes that are signed: those that were read, where they still say what would be stated now; raises Refused.
 
     Without a signed statement those that were just made: for a person who is there by their session and no more."""
     if signed is None:
         if by.credential != SESSION:
             raise Refused(NOT_PROVED)
-        return statement_bytes(drafted)
+        return document.write(drafted)
     try:
-        said = read_statement(signed.statement)
+        said = document.read(signed.statement)
     except NotAStatement as error:
         raise Refused(UNREADABLE) from error
     refusals: tuple[Callable[[], Refusal | None], ...] = (
         lambda: why_not_proved(by),
-        lambda: USED if SignOff.objects.filter(statement_hash=digest(signed.statement)).exists() else None,
+        lambda: USED if document.is_used(digest(signed.statement)) else None,
         lambda: OTHER_PROOF if by != signer(person) or (said.by.get("id"), said.by.get("credential")) != (by.id, by.credential) else None,
-        lambda: None if statement_bytes(replace(drafted, at=said.at, nonce=said.nonce)) == signed.statement else CHANGED,
+        lambda: None if document.write(replace(drafted, at=said.at, nonce=said.nonce)) == signed.statement else CHANGED,
         lambda: None if timedelta(0) <= at - said.at <= GOOD_FOR else OLD,
     )
     if refusal := next((refusal for answer in refusals if (refusal := answer())), None):
         raise Refused(refusal)
-    _prove(signed, by=by, at=at)
+    _prove(signed, challenge=document.challenge(signed.statement), by=by, at=at)
     return signed.statement
 
 
-def _prove(signed: Signed, *, by: Actor, at: datetime) -> None:
+def signature_columns(data: bytes, signed: Signed | None, *, document: Document[S], by: Actor, at: datetime) -> Mapping[str, Any]:
+    """Sign a statement with the server's key: the columns of the row that carries both."""
+    key = signing_key()
+    list_key(key, by=by, at=at)
+    signature = key.sign(document.message(data))
+    said = signed.assertion if signed else None
+    columns: dict[str, Any] = {
+        "statement": data,
+        "statement_hash": digest(data),
+        "key_id": signature.key_id,
+        "alg": signature.alg,
+        "signature": signature.value,
+    }
+    if said is None:
+        return columns
+    return columns | {
+        "credential_id": said.credential_id,
+        "authenticator_data": said.authenticator_data,
+        "client_data": said.client_data,
+        "assertion": said.signature,
+        "rp_id": said.rp_id,
+        "origin": said.origin,
+    }
+
+
+def _prove(signed: Signed, *, challenge: bytes, by: Actor, at: datetime) -> None:
     if by.credential == PASSKEY:
-        _prove_by_passkey(signed, by=by, at=at)
+        _prove_by_passkey(signed, challenge=challenge, by=by, at=at)
         return
     proved = signed.proved
     if signed.assertion is not None or proved is None or proved.method.lower() != by.credential:
@@ -103,7 +172,7 @@ def _prove(signed: Signed, *, by: Actor, at: datetime) -> None:
         raise Refused(NOT_PROVED)
 
 
-def _prove_by_passkey(signed: Signed, *, by: Actor, at: datetime) -> None:
+def _prove_by_passkey(signed: Signed, *, challenge: bytes, by: Actor, at: datetime) -> None:
     """The assertion must be over this statement, asked at our address, by a passkey of theirs whose counter goes on."""
     assertion, party = signed.assertion, relying_party()
     if assertion is None:
@@ -112,7 +181,7 @@ def _prove_by_passkey(signed: Signed, *, by: Actor, at: datetime) -> None:
     if passkey is None:
         raise Refused(UNKNOWN)
     asked = replace(assertion, rp_id=party.id, origin=party.origin)
-    code = why_not_asserted(asked, public_key=passkey.public_key, challenge=challenge_of(signed.statement))
+    code = why_not_asserted(asked, public_key=passkey.public_key, challenge=challenge)
     if code or asked != assertion:
         reason, cure = ASSERTED[code or "origin"]
         raise Refused(not_allowed(f"passkey_{code or 'origin'}", reason.format(rp_id=party.id), cure.format(origin=party.origin)))

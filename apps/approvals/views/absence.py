@@ -25,6 +25,7 @@ from apps.core.actors import Actor
 from apps.core.pages import PageRequest, render_page
 
 IDS = "stand_in_%s"  # two forms of the page ask from when to when
+MOST_OTHERS = 100
 
 
 @require_GET
@@ -80,6 +81,7 @@ def page(request: PageRequest, **sent: forms.Form) -> HttpResponse:
         "others": others,
         "given": [(one, scope_words(one, person)) for one in standing.filter(person=person)],
         "taken": [(one, scope_words(one, person)) for one in standing.filter(delegate=person)],
+        "elsewhere": standing.exclude(person=person).exclude(delegate=person)[:MOST_OTHERS] if others else (),
         "forms": {"away": AwaySheet(others=others), "stand_in": StandInSheet(person=person, auto_id=IDS)} | sent,
         "zone": person.time_zone,
     }

@@ -55,15 +55,21 @@ def asked_about(
 def shown(asked: Asked) -> dict[str, Any]:
     """One place of the answer, as the page shows it."""
     leg, forecast = asked.leg, asked.forecast
-    free = leg.required != "APPROVED"
     return {
         "place": f"{leg.service} in {leg.environment}",
         "policy": leg.policy.name if leg.policy else "",
         "rules": [rule_row(one, leg=leg) for one in forecast.rules],
         "tone": "go" if forecast.can_be_met else "stop",
         "icon": "circle-check" if forecast.can_be_met else "user-exclamation",
-        "text": "Nobody has to sign here." if free else "It can be met." if forecast.can_be_met else " ".join(forecast.cures),
+        "text": said_of(leg) or ("It can be met." if forecast.can_be_met else " ".join(forecast.cures)),
     }
+
+
+def said_of(leg: QuorumFacts) -> str:
+    """Why nobody has to sign; empty where somebody has to."""
+    if leg.pre_approval and leg.is_pre_approved:
+        return f"Nobody has to sign: approved beforehand by {leg.pre_approval.words}."
+    return "" if leg.asks_somebody else "Nobody has to sign here."
 
 
 def rule_row(one: RuleForecast, *, leg: QuorumFacts) -> AskedRule:

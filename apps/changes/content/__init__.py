@@ -19,7 +19,17 @@ from apps.changes.content.parts import (
     Strategy,
 )
 from apps.changes.content.reading import content_from_bytes, part_from_bytes
-from apps.changes.content.writing import SCHEMAS, Bound, kept_bytes, normal, part_bytes, part_digests, revision_digest, whole_second
+from apps.changes.content.writing import (
+    SCHEMAS,
+    Bound,
+    ModelRef,
+    kept_bytes,
+    normal,
+    part_bytes,
+    part_digests,
+    revision_digest,
+    whole_second,
+)
 
 __all__ = [
     "AUTOMATIC",
@@ -31,6 +41,7 @@ __all__ = [
     "EnvironmentRef",
     "Evidence",
     "ItemContent",
+    "ModelRef",
     "Period",
     "Plan",
     "Rollback",

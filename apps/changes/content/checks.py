@@ -249,19 +249,23 @@ def _way_back_warnings(content: Content) -> Said:
     period, rollback = content.period, content.rollback
     if period.not_before is not None and rollback.way_back_seconds > (period.not_after - period.not_before).total_seconds():
         yield "rollback.seconds_to_restore", "The way back is longer than the period. A late failure is undone after it ends."
+    steps = sum(step.expected_seconds or 0 for step in rollback.steps)
+    if rollback.way_back_seconds and rollback.seconds_to_restore is not None and steps > rollback.seconds_to_restore:
+        said = f"The steps of the way back take {steps} seconds together, and {rollback.seconds_to_restore} are said. The longer time is kept free."
+        yield "rollback.seconds_to_restore", said
     if rollback.strategy in AUTOMATIC and not rollback.runs_by_itself:
         yield "rollback.irreversible", "Parts of it cannot be undone, so the way back waits for a person."
 
 
 def _hidden_text_warnings(content: Content) -> Said:
-    texts = {
-        "story.title": content.story.title,
-        "story.description": content.story.description,
-        "scope.reason": content.scope.reason,
-        "scope.impact": content.scope.impact,
-        **{f"plan.steps.{at}.what": step.what for at, step in enumerate(content.plan.steps)},
-        **{f"rollback.steps.{at}.what": step.what for at, step in enumerate(content.rollback.steps)},
-    }
-    for field, text in texts.items():
+    texts = [
+        ("story.title", "title", content.story.title),
+        ("story.description", "description", content.story.description),
+        ("scope.reason", "reason", content.scope.reason),
+        ("scope.impact", "impact", content.scope.impact),
+        *((f"plan.steps.{at}.what", f"plan's step {at + 1}", step.what) for at, step in enumerate(content.plan.steps)),
+        *((f"rollback.steps.{at}.what", f"rollback's step {at + 1}", step.what) for at, step in enumerate(content.rollback.steps)),
+    ]
+    for field, word, text in texts:
         if TURNING & set(text):
-            yield field, "The text holds characters that turn the writing direction. They are shown as marks wherever it is signed."
+            yield field, f"The {word} holds characters that turn the writing direction. They are shown as marks wherever it is signed."

@@ -118,12 +118,10 @@ class Rollback:
 
     @property
     def way_back_seconds(self) -> int:
-        """How long the way back takes: as said, else the sum of its steps; 0 when nobody said, and for FIX_FORWARD: it leads on, not back."""
+        """How long the way back takes: as said or the sum of its steps, the longer; 0 when nobody said, and for FIX_FORWARD: it leads on."""
         if self.strategy is Strategy.FIX_FORWARD:
             return 0
-        if self.seconds_to_restore is not None:
-            return self.seconds_to_restore
-        return sum(step.expected_seconds or 0 for step in self.steps)
+        return max(self.seconds_to_restore or 0, sum(step.expected_seconds or 0 for step in self.steps))
 
 
 @dataclass(frozen=True, slots=True)

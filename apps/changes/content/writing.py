@@ -41,15 +41,26 @@ def part_digests(parts: Mapping[str, bytes]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelRef:
+    """The version of a model that a STANDARD change began from."""
+
+    id: UUID
+    number: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bound:
     """What a revision is bound to beside its parts: which change and what kind, which number, and by whom, as they were
-    known that day. The kind picks the policy, and who asked and who edited may not agree."""
+    known that day. The kind picks the policy, and who asked and who edited may not agree. A STANDARD change is bound to its
+    model too, which may speak for everybody who would have to sign."""
 
     change_id: UUID
     kind: str
     requester_id: UUID
     number: int
     author_id: UUID
+    model: ModelRef | None = None
 
 
 def revision_digest(bound: Bound, *, part_digests: Mapping[str, str]) -> str:
@@ -62,6 +73,7 @@ def revision_digest(bound: Bound, *, part_digests: Mapping[str, str]) -> str:
         "number": bound.number,
         "author": bound.author_id,
         "parts": part_digests,
+        "model": {"id": bound.model.id, "number": bound.model.number, "digest": bound.model.digest} if bound.model else None,
     }
     return digest(canonical_bytes(body))
 

@@ -3,12 +3,14 @@
 from apps.changes.models.change import Change, Comment, Item, Leg, LegIdentity, Move, Revision
 from apps.changes.models.evidence import EvidenceChunk, EvidenceFile, EvidenceUpload
 from apps.changes.models.finding import SavedSearch, Watch
-from apps.changes.models.reading import VersionReading
-from apps.changes.models.requesting import ChangeModel, ChangeModelVersion, Dependency, DraftInput, GivenAnswer
+from apps.changes.models.modelling import ChangeModel, ChangeModelProposal, ChangeModelVersion, ModelOutcome
+from apps.changes.models.reading import FailedReading, VersionReading
+from apps.changes.models.requesting import Dependency, DraftInput, GivenAnswer
 
 __all__ = [
     "Change",
     "ChangeModel",
+    "ChangeModelProposal",
     "ChangeModelVersion",
     "Comment",
     "Dependency",
@@ -16,10 +18,12 @@ __all__ = [
     "EvidenceChunk",
     "EvidenceFile",
     "EvidenceUpload",
+    "FailedReading",
     "GivenAnswer",
     "Item",
     "Leg",
     "LegIdentity",
+    "ModelOutcome",
     "Move",
     "Revision",
     "SavedSearch",

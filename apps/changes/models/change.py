@@ -1,5 +1,7 @@
 """A change, its immutable revisions and the rows the gate looks it up by."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
@@ -8,7 +10,7 @@ from django.db.models import Q
 
 from apps.accounts.models import Person
 from apps.catalog.models import Environment, Service, Target
-from apps.changes.content import PARTS, Bound
+from apps.changes.content import PARTS, Bound, ModelRef
 from apps.changes.states import ENDED, LARGEST_FAILURES, LEG_OPEN, OPEN, Kind, LegState, Outcome, State, values
 from apps.core.ids import new_id
 from apps.core.locks import Lockable
@@ -27,7 +29,7 @@ class Change(models.Model):
     revision = models.ForeignKey("Revision", null=True, on_delete=models.PROTECT, related_name="+")  # the newest one
     not_before = models.DateTimeField(null=True)  # of the newest revision's period; null: from now on
     not_after = models.DateTimeField(null=True)
-    # Of the newest revision, for searching: the words of its title, services, versions and labels, as `core.words` reads them.
+    # For searching: the words of what the newest revision says and of the comments, as `changes.steps.words` puts them together.
     words = models.TextField(default="", blank=True)
     searched = models.GeneratedField(
         expression=SearchVector("words", config="simple"), output_field=SearchVectorField(), db_persist=True, editable=False
@@ -62,6 +64,7 @@ class Change(models.Model):
                 condition=(Q(state__in=values(ENDED)) & ~Q(outcome="")) | (~Q(state__in=values(ENDED)) & Q(outcome="")),
                 name="ended_change_has_an_outcome",
             ),
+            models.CheckConstraint(condition=~Q(kind=Kind.STANDARD.value) | Q(made_from__isnull=False), name="standard_change_has_a_model"),
         ]
 
     def __str__(self) -> str:
@@ -113,9 +116,11 @@ class Revision(models.Model):
 
     @property
     def bound(self) -> Bound:
-        """What its digest binds beside the parts; change, requester and author are read with it."""
+        """What its digest binds beside the parts; change, requester and author are read with it, a STANDARD change's model too."""
         change = self.change
-        return Bound(change.public_id, change.kind, change.requester.public_id, self.number, self.author.public_id)
+        made_from = change.made_from if change.kind == Kind.STANDARD else None
+        model = ModelRef(made_from.model.public_id, made_from.number, made_from.digest) if made_from else None
+        return Bound(change.public_id, change.kind, change.requester.public_id, self.number, self.author.public_id, model)
 
 
 class Item(models.Model):
@@ -149,6 +154,7 @@ class Leg(models.Model):
     rolled_back_revision = models.PositiveIntegerField(default=0)  # the revision that was rolled back; a newer one opens the leg again
     is_open = models.BooleanField(default=False)
     is_current = models.BooleanField(default=True)
+    before: "dict[str, Any]"  # label and identities of what it replaces, read by `changes.facts.with_before` alone
 
     objects = Lockable["Leg"].as_manager()
 

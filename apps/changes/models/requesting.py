@@ -1,13 +1,10 @@
-"""What stands beside a request: input that is not saved yet, templates to begin from, what must come first, answers already given."""
+"""What stands beside a request: input that is not saved yet, what must come first, answers already given."""
 
 from django.db import models
 from django.db.models import F, Q
 
 from apps.accounts.models import Person
 from apps.changes.models.change import Change
-from apps.core.ids import new_id
-from apps.core.locks import Lockable
-from apps.core.references import Reference, reference
 
 
 class DraftInput(models.Model):
@@ -20,45 +17,12 @@ class DraftInput(models.Model):
     change = models.ForeignKey(Change, null=True, on_delete=models.PROTECT, related_name="+")  # null: a new one
     body = models.TextField()  # JSON: names of fields to lists of texts
     saved_at = models.DateTimeField()
+    became = models.ForeignKey(Change, null=True, on_delete=models.PROTECT, related_name="+")  # what it was sent as, where it was
     finished_at = models.DateTimeField(null=True)  # sent or dropped: what a slow request still brings for it is not kept
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["person", "public_id"], name="one_row_per_open_form")]
         indexes = [models.Index(fields=["person", "-saved_at"], name="draft_input_by_person")]
-
-
-class ChangeModel(models.Model):
-    """A template to begin a change from; what it says is in its versions."""
-
-    public_id = models.UUIDField(default=new_id, unique=True, editable=False)
-    slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=120)
-    version = models.ForeignKey("ChangeModelVersion", null=True, on_delete=models.PROTECT, related_name="+")  # the one in force
-    retired_at = models.DateTimeField(null=True)
-
-    objects = Lockable["ChangeModel"].as_manager()
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def reference(self) -> Reference:
-        """`change_model:<public id>`."""
-        return reference("change_model", self.public_id)
-
-
-class ChangeModelVersion(models.Model):
-    """One immutable wording of a template, as canonical bytes."""
-
-    model = models.ForeignKey(ChangeModel, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
-    body = models.BinaryField()
-    digest = models.CharField(max_length=64)
-    author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
-    made_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["model", "number"], name="model_versions_are_numbered")]
 
 
 class Dependency(models.Model):

@@ -1,5 +1,12 @@
 """What may be done with a change now, what became of it, and how much could go wrong. Pure answers over frozen facts."""
 
+from apps.changes.rules.modelling import (
+    ModelProposalFacts,
+    PreApproval,
+    why_not_agree_to_model,
+    why_not_end_model_proposal,
+    why_not_write_model,
+)
 from apps.changes.rules.needs import why_not_needs
 from apps.changes.rules.risk import Factor, Risk, RiskPlace, risk_of
 from apps.changes.rules.verbs import (
@@ -24,7 +31,6 @@ from apps.changes.rules.verbs import (
     why_not_start_leg,
     why_not_submit,
     why_not_withdraw,
-    why_not_write_model,
 )
 
 __all__ = [
@@ -32,16 +38,20 @@ __all__ = [
     "ChangeFacts",
     "Factor",
     "LegFacts",
+    "ModelProposalFacts",
     "Place",
+    "PreApproval",
     "Risk",
     "RiskPlace",
     "has_tries_left",
     "is_finished",
     "outcome_of",
     "risk_of",
+    "why_not_agree_to_model",
     "why_not_change_started",
     "why_not_close",
     "why_not_create",
+    "why_not_end_model_proposal",
     "why_not_expire",
     "why_not_finish",
     "why_not_needs",

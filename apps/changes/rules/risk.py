@@ -71,7 +71,7 @@ def _of_places(places: tuple[RiskPlace, ...]) -> Iterator[Factor]:
         yield Factor("first_deployment", f"Nothing runs yet: {', '.join(empty)}", FIRST)
     failures = sum(place.failures_count for place in places)
     if failures:
-        words = f"{failures} {'deployment' if failures == 1 else 'deployments'} there failed or went back in 30 days"
+        words = f"{failures} {'deployment' if failures == 1 else 'deployments'} there failed in 30 days"
         yield Factor("failures", words, min(EACH_FAILURE * failures, MOST_FAILURES))
     services = len({place.service_id for place in places})
     if services > 1:

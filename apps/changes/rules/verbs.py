@@ -63,13 +63,6 @@ def why_not_create(*, by: Asker) -> Refusal | None:
     )
 
 
-def why_not_write_model(roles: Collection[str]) -> Refusal | None:
-    """Whether somebody with these roles for everything may write or end change models."""
-    if Role.ADMINISTRATOR in roles:
-        return None
-    return not_allowed("not_an_administrator", "Change models are written by administrators.", "Ask one of them for what is missing in it.")
-
-
 def why_not_revise(facts: ChangeFacts, *, by: Asker) -> Refusal | None:
     """Whether BY may change the content now."""
     if facts.state not in EDITABLE:

@@ -22,22 +22,26 @@ from apps.changes.content import (
     why_not_content,
 )
 from apps.changes.facts import Places, asker_of, change_facts, content_of, current_legs, places, references_of, risk_now, what_runs
-from apps.changes.models import Change, Revision
+from apps.changes.models import Change, ChangeModelVersion, Revision
 from apps.changes.rules import why_not_change_started, why_not_create, why_not_places, why_not_rollback
 from apps.changes.states import Kind, LegState, State
 from apps.changes.steps.evidence import bind_uploads
 from apps.changes.steps.rows import write_rows
+from apps.changes.steps.words import words_of
 from apps.changes.transitions import keep_open_flags, move_leg
 from apps.core.actors import Actor
 from apps.core.refusals import BadContent, Refusal, Refused
-from apps.core.words import words_in
+
+NO_MODEL = {"kind": ["A STANDARD change begins from a change model. Name one that is offered, or ask for a NORMAL change."]}
 
 
-def create_draft(*, requester: Person, kind: Kind, content: Content, by: Actor, at: datetime) -> Change:
-    """Begin a change with its first revision; raises BadContent for what no draft may hold."""
-    _refuse(why_not_content(content))
+def create_draft(
+    *, requester: Person, kind: Kind, content: Content, by: Actor, at: datetime, made_from: ChangeModelVersion | None = None
+) -> Change:
+    """Begin a change with its first revision; raises BadContent for what no draft may hold. MADE_FROM is read with its model."""
+    _refuse(why_not_content(content) | (NO_MODEL if kind is Kind.STANDARD and made_from is None else {}))
     found = _places(content, person=requester, change=None)
-    change = Change.objects.create(kind=kind, title=normal(content).story.title, requester=requester, created_at=at)
+    change = Change.objects.create(kind=kind, title=normal(content).story.title, requester=requester, created_at=at, made_from=made_from)
     revision = _write_revision(change, part_bytes(content), number=1, author=requester, at=at)
     _write_newest(change, revision, content, found)
     bind_uploads(change, content, author=requester, by=by, at=at)
@@ -151,19 +155,12 @@ def _write_revision(change: Change, parts: dict[str, bytes], *, number: int, aut
     return revision
 
 
-def search_words(content: Content) -> str:
-    """What a search without a key finds a change by."""
-    items, story = content.scope.items, content.story
-    said = [story.title, *(item.service_name for item in items), *(item.label for item in items), *story.labels]
-    return " ".join(word for text in said for word in words_in(text))
-
-
 def _write_newest(change: Change, revision: Revision, content: Content, found: Places) -> None:
     """Let the change and its rows say what the newest revision says."""
     content = normal(content)
     change.revision, change.title = revision, content.story.title
     change.not_before, change.not_after = content.period.not_before, whole_second(content.period.not_after)
-    change.words, change.labels = search_words(content), sorted(set(content.story.labels))
+    change.words, change.labels = words_of(change, content), sorted(set(content.story.labels))
     change.aspects = sorted(aspect.value for aspect in content.scope.aspects)
     change.save(update_fields=["revision", "title", "not_before", "not_after", "words", "labels", "aspects", "risk"])
     write_rows(change, content.scope, found)

@@ -22,10 +22,10 @@ def write_draft_input(public_id: UUID, *, person: Person, change: Change | None,
     return row
 
 
-def finish_draft_input(public_id: UUID, *, person: Person, at: datetime) -> None:
+def finish_draft_input(public_id: UUID, *, person: Person, at: datetime, became: int | None = None) -> None:
     """Forget what the form held. Its id stays, so that a request which was on its way does not bring the words back."""
     DraftInput.objects.update_or_create(
-        person=person, public_id=public_id, defaults={"change": None, "body": "", "saved_at": at, "finished_at": at}
+        person=person, public_id=public_id, defaults={"change": None, "body": "", "saved_at": at, "finished_at": at, "became_id": became}
     )
     _keep_newest(person, is_finished=True)
 

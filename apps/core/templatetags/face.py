@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from apps.core.badges import badge_for
 from apps.core.moments import clock_words, distance_words, exact_words, full_words, near_words, span_words
 from apps.core.parts import part_marks
-from apps.core.prose import mark_everything, render_markdown
+from apps.core.prose import mark_everything, name_hidden, render_markdown
 from apps.core.reach import reach_spans
 
 register = template.Library()
@@ -142,6 +142,12 @@ def face_number(name: str) -> int:
 def marked(text: object) -> SafeString:
     """Escape text and mark hidden and look-alike characters, for text that somebody signs or compares."""
     return mark_everything("" if text is None else str(text))
+
+
+@register.filter
+def named(text: object) -> str:
+    """Plain text with hidden characters named, for the title of a tab; it is escaped like any other."""
+    return name_hidden(str(text))
 
 
 @register.filter

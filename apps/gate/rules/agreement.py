@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from apps.approvals.rules import RuleAnswer, RuleState, group_words, quorum
 from apps.gate.rules.cases import Case
-from apps.gate.rules.findings import Finding, block, wait
+from apps.gate.rules.findings import Finding, block, wait, warn
 
 
 def agreed(case: Case) -> Iterable[Finding]:
@@ -16,6 +16,10 @@ def agreed(case: Case) -> Iterable[Finding]:
     where = f"{case.service.name} in {case.environment.name}"
     if answer.met:
         return
+    beforehand = case.leg.quorum.pre_approval
+    if beforehand is not None:
+        said = f"The model {beforehand.model} does not approve {where} beforehand. {' '.join(beforehand.doubts)}"
+        yield warn("not_beforehand", said, "Write it as the model says, or have it signed.")
     if not answer.rules:
         yield block("no_policy", f"No policy says who agrees to {where}.", "Write a policy for it.", who="an administrator")
     for rule in answer.rules:

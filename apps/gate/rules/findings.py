@@ -43,6 +43,7 @@ class Finding:
     until: datetime | None = None
     final: bool = False  # asking again cannot help
     rule: str = ""
+    lifted_until: datetime | None = None  # what an exception made a warning of it until then
 
 
 @dataclass(frozen=True, slots=True)

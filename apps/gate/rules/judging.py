@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from apps.gate.rules.cases import NO, Case
+from apps.gate.rules.exceptions import lifted
 from apps.gate.rules.findings import Answer, Effect, Finding, Mode, Verdict
 from apps.gate.rules.shapes import Action, Facts
 from apps.gate.rules.table import FIRST, RULES, Rule
 
 VERSION = 1  # of the judge; recorded with every verdict
 BEST = {Answer.ALLOW: 2, Answer.PENDING: 1, Answer.DENY: 0}
+WORST_FIRST = {effect: place for place, effect in enumerate(Effect)}
 LATER = tuple(rule for rule in RULES if rule not in FIRST)
 
 
@@ -56,11 +58,13 @@ def _applied(rule: Rule, case: Case) -> list[Finding]:
     if mode == Mode.OFF:
         return []
     found = [replace(finding, rule=rule.name) for finding in rule.check(case)]
-    return [replace(finding, effect=Effect.WARN, final=False) for finding in found] if mode == Mode.WARN_ONLY else found
+    if mode == Mode.WARN_ONLY:
+        return [replace(finding, effect=Effect.WARN, final=False) for finding in found]
+    return lifted(case, rule.name, found)
 
 
 def _verdict(case: Case, findings: Iterable[Finding], passed: Iterable[str]) -> Verdict:
-    found = tuple(sorted(findings, key=lambda finding: list(Effect).index(finding.effect)))
+    found = tuple(sorted(findings, key=lambda finding: WORST_FIRST[finding.effect]))
     effects = {finding.effect for finding in found}
     answer = Answer.DENY if Effect.BLOCK in effects else Answer.PENDING if Effect.WAIT in effects else Answer.ALLOW
     return Verdict(

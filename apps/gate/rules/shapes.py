@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from apps.approvals.rules import QuorumFacts
+from apps.approvals.rules import ExceptionFacts, QuorumFacts
 from apps.changes.content import Period, Rollback
 
 
@@ -149,6 +149,8 @@ class LegFacts:
     rollback: Rollback
     slot: SlotFacts | None
     quorum: QuorumFacts
+    kind: str = ""
+    exceptions: tuple[ExceptionFacts, ...] = ()  # agreed to by two people and not ended; whether they count is judged
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from apps.gate.rules import agreement, asking, calendar, ground, promotion, version, way_back
+from apps.gate.rules import agreement, asking, calendar, exceptions, ground, promotion, version, way_back
 from apps.gate.rules.cases import Check
 
 
@@ -79,6 +79,7 @@ RULES = (
             "sign_off_missing": "people have not signed yet (waits)",
             "sign_off_lapsed": "an edit lapsed a sign-off (waits)",
             "sign_off_later": "an earlier stage is not agreed (waits)",
+            "not_beforehand": "the model of a standard change does not approve it beforehand, so people sign (warns)",
         },
     ),
     Rule(
@@ -136,6 +137,14 @@ RULES = (
             "no_room_in_window": "deploying, watching and going back reach beyond the window (warns)",
         },
     ),
+    Rule(
+        "exceptions", "Exceptions and their debts", exceptions.in_force,
+        codes={
+            "exception_in_force": "two people agreed to an exception for this leg; what it passes is a warning (warns)",
+            "exception_void": "an exception does not count, and why (warns)",
+            "review_overdue": "the team owes the review of an earlier exception (warns)",
+        },
+    ),
 )  # fmt: skip
 
 SWITCHABLE = frozenset(rule.name for rule in RULES if rule.can_be_off)
@@ -145,8 +154,6 @@ KEPT = frozenset(rule.name for rule in RULES if not rule.can_be_off)
 NOT_YET = {
     "Evidence": "tests, scan and provenance present for the artifact",
     "Rehearsal": "the rollback plan was rehearsed lately enough",
-    "Debts of exceptions": "no review of an earlier exception is overdue",
-    "Exceptions": "an exception of two people passes a freeze or the promotion order",
     "Workload identity": "a CI job proves itself by its issuer instead of a token",
     "Dependencies": "no dependency's way back is taken away",
 }

@@ -1,11 +1,9 @@
 """Who must agree to a change, who did, what lapsed and whether it can be agreed at all, as pages show it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
-
-from django.utils import timezone
 
 from apps.approvals.facts import look_ahead
 from apps.approvals.rules import (
@@ -14,7 +12,6 @@ from apps.approvals.rules import (
     ReviewFacts,
     RuleAnswer,
     RuleState,
-    SignOffFacts,
     forecast,
     group_words,
     needed_of,
@@ -22,7 +19,10 @@ from apps.approvals.rules import (
     stands,
     to_come,
 )
-from apps.core.moments import near_words
+from apps.changes.models import Change
+from apps.changes.rules import PreApproval
+from apps.changes.states import ENDED, State
+from apps.home.facts.signed import Given, counted, rejections, uncounted
 from apps.home.facts.telling import listed
 
 SAID_OF = {"requester": "whoever asked for it", "last_editor": "whoever edited it last"}
@@ -37,7 +37,9 @@ class Agreement:
     feasible: list[dict[str, str]] = field(default_factory=list)
     unasked: str = ""  # places that need nobody's agreement
     excluded: str = ""
+    beforehand: list[dict[str, str]] = field(default_factory=list)  # what the change's model says, place by place
     signed: frozenset[str] = frozenset()  # the parts that a rule covers
+    rejected: list[Given] = field(default_factory=list)  # who said no
 
     @property
     def agreed_count(self) -> int:
@@ -50,30 +52,46 @@ class Agreement:
         return len(self.states) - self.agreed_count
 
 
-def agreement(review: ReviewFacts, *, now: datetime) -> Agreement:
-    """The rules of every place that asks for agreement, by place and stage; who is away is looked up here."""
-    asked = [*look_ahead([leg for leg in review.legs if leg.required == "APPROVED"], now=now)]
+def agreement(review: ReviewFacts, *, now: datetime, starts: Mapping[UUID, datetime] | None = None) -> Agreement:
+    """The rules of every place that asks for agreement, by place and stage; who is away is looked up here, and the STARTS if not given.
+
+    Of a change that is over it tells what was agreed and what was not; nobody is waited for any more."""
+    asked = [leg for leg in review.legs if leg.required == "APPROVED"]
     quiet = [leg for leg in review.legs if leg.required != "APPROVED"]
+    is_over = review.state in ENDED
+    if not is_over:
+        asked = [*look_ahead(asked, now=now, starts=starts)]
     stages, states = [], []
     for leg in asked:
         answers = quorum(leg).rules
         states += [str(answer.state) for answer in answers]
-        stages += staged(leg, answers, many=len(asked) > 1, now=now)
+        stages += staged(leg, answers, many=len(asked) > 1, review=review)
+    open_legs = [] if is_over else asked
     return Agreement(
         stages=stages,
         states=states,
-        feasible=[feasible(leg) for leg in to_come(asked) if not quorum(leg).met],
-        unasked=listed([f"{leg.service} in {leg.environment}" for leg in quiet]) if quiet else "",
-        excluded=excluded_words(asked),
-        signed=frozenset(part for leg in asked if leg.policy for rule in leg.policy.rules for part in rule.parts),
+        feasible=[feasible(leg) for leg in to_come(open_legs) if not quorum(leg).met],
+        unasked=listed([f"{leg.service} in {leg.environment}" for leg in quiet]) if quiet and not is_over else "",
+        excluded=excluded_words([leg for leg in open_legs if leg.asks_somebody]),
+        beforehand=[beforehand(leg.pre_approval, f"{leg.service} in {leg.environment}") for leg in asked if leg.pre_approval],
+        signed=frozenset(part for leg in asked if leg.policy and leg.asks_somebody for rule in leg.policy.rules for part in rule.parts),
+        rejected=rejections(review.legs, ref=review.ref),
     )
 
 
-def staged(leg: QuorumFacts, answers: Iterable[RuleAnswer], *, many: bool, now: datetime) -> list[dict[str, object]]:
+def beforehand(given: PreApproval, place: str) -> dict[str, str]:
+    """What a model says about one place: nobody has to sign, or why people have to."""
+    if given.holds:
+        return {"tone": "go", "icon": "template", "text": f"{place} is approved beforehand by {given.words}. Nobody has to sign."}
+    said = f"{place} is not approved beforehand by the model {given.model}, so people sign. {' '.join(given.doubts)}"
+    return {"tone": "wait", "icon": "template", "text": said}
+
+
+def staged(leg: QuorumFacts, answers: Iterable[RuleAnswer], *, many: bool, review: ReviewFacts) -> list[dict[str, object]]:
     """One heading for each stage of a leg; a single stage of a single place needs none."""
     by_stage: dict[int, list[dict[str, object]]] = {}
     for answer in answers:
-        by_stage.setdefault(answer.rule.stage, []).append(rule_row(leg, answer, now=now))
+        by_stage.setdefault(answer.rule.stage, []).append(rule_row(leg, answer, review=review))
     names = {stage: " · ".join(heading(leg, stage, many=many, stages=len(by_stage))) for stage in by_stage}
     return [{"name": names[stage], "rules": rows} for stage, rows in sorted(by_stage.items())]
 
@@ -83,18 +101,32 @@ def heading(leg: QuorumFacts, stage: int, *, many: bool, stages: int) -> list[st
     return [*([f"{leg.service} in {leg.environment}"] if many else []), *([f"Stage {stage}"] if stages > 1 else [])]
 
 
-def rule_row(leg: QuorumFacts, answer: RuleAnswer, *, now: datetime) -> dict[str, object]:
+def rule_row(leg: QuorumFacts, answer: RuleAnswer, *, review: ReviewFacts) -> dict[str, object]:
     """One rule in the shape of the rules component."""
-    rule, people = answer.rule, answer.by or answer.lapsed or candidates(leg, answer)
+    rule, is_over = answer.rule, review.state in ENDED
+    given = counted(leg, answer, ref=review.ref)
+    people = answer.by or answer.lapsed or (() if is_over else candidates(leg, answer))
+    is_solo = any(one.is_solo for one in given)
     return {
         "name": rule.label,
         "needed": needed_of(rule, facts=leg) or "everyone",
-        "state": str(answer.state),
+        "state": "" if is_over and answer.missing else str(answer.state),
+        "word": "Agreed alone" if is_solo and answer.state is RuleState.AGREED else "",
+        "is_solo": is_solo,
         "people": [person.name for person in people],
-        "by": by_words(leg, answer, now=now),
+        "by": over_words(answer) if is_over else by_words(leg, answer),
+        "given": given,
+        "uncounted": uncounted(leg, answer, ref=review.ref),
         "covers": rule.parts,
-        "note": note_words(leg, answer),
+        "note": "" if is_over else note_words(leg, answer),
     }
+
+
+def over_words(answer: RuleAnswer) -> str:
+    """What a rule lacked when the change ended."""
+    if not answer.missing:
+        return ""
+    return f"{answer.missing} more was needed." if answer.by else "Nobody had agreed."
 
 
 def candidates(leg: QuorumFacts, answer: RuleAnswer) -> tuple[PersonFacts, ...]:
@@ -102,12 +134,10 @@ def candidates(leg: QuorumFacts, answer: RuleAnswer) -> tuple[PersonFacts, ...]:
     return next((one.candidates for one in forecast(leg).rules if one.rule.key == answer.rule.key), ())
 
 
-def by_words(leg: QuorumFacts, answer: RuleAnswer, *, now: datetime) -> str:
-    """Who agreed and when, whose agreement lapsed, or who can agree."""
+def by_words(leg: QuorumFacts, answer: RuleAnswer) -> str:
+    """Whose agreement lapsed, or who can agree; empty where somebody has, which is told line by line."""
     if answer.by:
-        return ", ".join(
-            f"{signer_words(person, answer.stand_ins)}, {given_words(leg.sign_offs, person.id, now=now)}" for person in answer.by
-        )
+        return ""
     if answer.lapsed:
         return f"{listed([person.name for person in answer.lapsed])} signed what was before"
     able = candidates(leg, answer)
@@ -120,12 +150,6 @@ def by_words(leg: QuorumFacts, answer: RuleAnswer, *, now: datetime) -> str:
 def signer_words(person: PersonFacts, stand_ins: Mapping[UUID, PersonFacts]) -> str:
     """Who signs, and in whose place."""
     return f"{person.name} for {stand_ins[person.id].name}" if person.id in stand_ins else person.name
-
-
-def given_words(sign_offs: Iterable[SignOffFacts], person: UUID, *, now: datetime) -> str:
-    """When a person's newest sign-off was given."""
-    given = max((one.given_at for one in sign_offs if one.person.id == person), default=None)
-    return near_words(given, zone=timezone.get_current_timezone(), now=now) if given else ""
 
 
 def note_words(leg: QuorumFacts, answer: RuleAnswer) -> str:
@@ -153,16 +177,16 @@ def feasible(leg: QuorumFacts) -> dict[str, str]:
     }
 
 
-def excluded_words(legs: Iterable[QuorumFacts]) -> str:
-    """Who the policies keep from signing."""
-    hands = {
-        hand
-        for leg in legs
-        if leg.policy
-        for hand in (leg.policy.exclude | ({"requester"} - ({"requester"} if leg.policy.solo else set())))
-    }
+def excluded_words(legs: Collection[QuorumFacts]) -> str:
+    """Who the policies keep from signing, and where whoever asked for it may sign alone."""
+    policies = [leg.policy for leg in legs if leg.policy]
+    hands = {hand for policy in policies for hand in (policy.exclude | {"requester"}) - ({"requester"} if policy.solo else set())}
     said = [SAID_OF.get(hand, f"its {hand.replace('_', ' ')}") for hand in sorted(hands, reverse=True)]
-    return f"Cannot sign: {listed(said)}." if said else ""
+    alone = [f"{leg.service} in {leg.environment}" for leg in legs if leg.policy and leg.policy.solo]
+    sentences = [f"Cannot sign: {listed(said)}."] if said else []
+    if alone:
+        sentences.append(f"Whoever asked for it may sign alone for {listed(alone)}; that is marked SOLO.")
+    return " ".join(sentences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +211,10 @@ def effect_of_edit(review: ReviewFacts, *, before: dict[str, str]) -> Effect:
         lapsed=[f"{name}, who covered {parts}" for name, parts, holds in told if not holds],
         untouched=[f"{name}, who covered {parts}" for name, parts, holds in told if holds],
     )
+
+
+def submitted_words(change: Change) -> str:
+    """What came of submitting it."""
+    if Change.objects.filter(pk=change.pk, state=State.APPROVED).exists():
+        return f"{change.ref} is approved: nobody has to sign."
+    return f"{change.ref} is in review. Whoever must agree sees it now."

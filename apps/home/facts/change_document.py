@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 
+from django.conf import settings
+from django.urls import reverse
+
 from apps.accounts.models import Person
 from apps.approvals.facts import newest, review_facts
 from apps.approvals.rules import PersonFacts, QuorumFacts, RuleAnswer, forecast, quorum
 from apps.changes.content import Content, ItemContent, Step, warnings_about
 from apps.changes.facts import content_of, current_legs, needs_of
 from apps.changes.models import Change, Leg, Revision
+from apps.changes.rules import PreApproval
 
 Document = dict[str, object]
 
@@ -24,6 +28,7 @@ def change_document(change: Change) -> Document:
         "kind": change.kind,
         "state": change.state,
         "outcome": change.outcome or None,
+        "url": page_url(change),
         "requester": _person(change.requester),
         "created_at": change.created_at,
         "submitted_at": change.submitted_at,
@@ -34,6 +39,11 @@ def change_document(change: Change) -> Document:
         "legs": [_leg(facts, legs[facts.leg_id]) for facts in review_facts(change).legs],
         "warnings": warnings_about(content),
     }
+
+
+def page_url(change: Change) -> str:
+    """Where people read it."""
+    return f"{settings.PUBLIC_URL}{reverse('home:change', args=[change.ref])}"
 
 
 def _person(person: Person) -> Document:
@@ -106,6 +116,16 @@ def _leg(facts: QuorumFacts, leg: Leg) -> Document:
         "can_be_agreed": said.can_be_met,
         "cures": said.cures,
         "rules": [_rule(one) for one in answer.rules],
+        "pre_approval": _beforehand(facts.pre_approval) if facts.pre_approval else None,
+    }
+
+
+def _beforehand(given: PreApproval) -> Document:
+    return {
+        "model": f"{given.slug}:{given.number}",
+        "holds": given.holds,
+        "agreed_by": given.agreed_by or None,
+        "doubts": given.doubts,
     }
 
 

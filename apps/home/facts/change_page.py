@@ -1,6 +1,6 @@
 """Everything the change page shows, gathered from many apps in a bounded number of statements."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -10,16 +10,16 @@ from django.urls import reverse
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.facts import review_facts
-from apps.approvals.models import Decision, SignOff
+from apps.approvals.models import Decision, LegException, SignOff
 from apps.approvals.rules import PASSKEY, ReviewFacts, own_sign_offs, stands, why_not_approve, why_not_send_back, why_not_withdraw_sign_off
-from apps.audit.stream import StreamFilter, latest
-from apps.audit.vocabulary import Event
+from apps.audit.stream import Rows, entries_in, latest
 from apps.catalog.models import Service
-from apps.changes.facts import Grants, asker_of, change_facts, content_of, grants_of
+from apps.changes.facts import Grants, asker_of, change_facts, content_of, risk_in
 from apps.changes.models import Change, Leg, Revision
 from apps.changes.rules import (
     Asker,
     ChangeFacts,
+    Risk,
     why_not_close,
     why_not_create,
     why_not_finish,
@@ -27,29 +27,25 @@ from apps.changes.rules import (
     why_not_submit,
     why_not_withdraw,
 )
-from apps.changes.states import OPEN, State
+from apps.changes.states import ENDED, OPEN, State
 from apps.core.references import Referable
 from apps.core.refusals import Refusal, not_now
 from apps.home.facts.agreement import Agreement, Effect, agreement, effect_of_edit
-from apps.home.facts.comparing import Comparison, compare, revisions_numbered
-from apps.home.facts.discussing import Discussion, Watchers, discussion_of, revisions_of, watchers_of
+from apps.home.facts.beside import ENTRIES, about, beside
+from apps.home.facts.comparing import Comparison, compare
+from apps.home.facts.discussing import Discussion, Watchers, discussion_in, watchers_in
+from apps.home.facts.ending import Ending, ending_of
 from apps.home.facts.evidence import EvidenceBoard, evidence_board
-from apps.home.facts.ladder import Rung, ladder, legs_of
+from apps.home.facts.gathering import change_rows
+from apps.home.facts.ladder import Rung, ladder
 from apps.home.facts.life import Step, life_of
 from apps.home.facts.naming import told
+from apps.home.facts.needs import Neighbours, neighbours_in
 from apps.home.facts.planning import Planned, plans_for
 from apps.home.facts.telling import Told, told_content
 from apps.home.facts.version import PassageShown, stored_passages
 
-ENTRIES = 30
 VERB_KEYS = frozenset({"withdraw", "return", "finish", "close"})
-
-# Bookkeeping of machines: in the audit stream for whoever needs it, not on the page people read.
-QUIET = frozenset(
-    {Event.TARGET_OCCUPIED, Event.TARGET_FREED, Event.RESERVATION_MADE, Event.RESERVATION_RELEASED}
-    | {Event.DEPLOYMENT_CLAIMED, Event.DEPLOYMENT_VERIFYING, Event.CHECK_PASSED}
-)
-TOLD = [event for event in Event if event not in QUIET]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +103,14 @@ class ChangePage:
     rungs: list[Rung]
     life: list[Step]
     agreement: Agreement
+    risk: Risk | None  # as it would be counted now; none where it is over
     revisions: list[Revision]
     comparison: Comparison | None
     effect: Effect | None
     discussion: Discussion
     watchers: Watchers
+    neighbours: Neighbours
+    exceptions: Collection[LegException]
     stream: Stream
     verbs: list[Verb]
     plans: list[Planned]
@@ -119,6 +118,7 @@ class ChangePage:
     can_sign: bool
     evidence: EvidenceBoard
     ways: list[PassageShown]
+    ending: Ending | None
 
     @property
     def asked(self) -> list[Rung]:
@@ -129,49 +129,54 @@ class ChangePage:
 def change_page(change: Change, person: Person, *, now: datetime, looking: Looking | None = None) -> ChangePage:
     """The page for one person. What several parts of it ask is read once and handed on."""
     looking = looking or Looking()
-    legs, grants = legs_of(change), grants_of(person)
-    revision, review = newest_of(change), review_facts(change, legs=legs)
-    rungs = ladder(change, person=person, legs=legs)
-    agreed = agreement(review, now=now)
-    pair = revisions_compared(change, revision, looking)
-    starts = [rung.slot.starts_at for rung in rungs if rung.slot]
-    asker = asker_of(person, [leg.service for leg in legs], grants=grants)
+    revision = newest_of(change)
+    numbers = numbers_compared(revision, looking)
+    aside = beside(change, revision, person, now=now, said_before=looking.said_before, numbers={*numbers})
+    rows = change_rows(change, person, beside=aside.all)
+    legs, grants, review = rows.legs, rows.grants, review_facts(change, rows=rows.review)
+    rungs, agreed = ladder(change, person=person, rows=rows), agreement(review, now=now, starts=rows.starts)
+    known = [person, change.requester, *(one.person for one in rows.sign_offs), *(one.author for one in aside.comments)]
+    names = names_among(change, legs, known)
+    shown = {one.number: one for one in aside.compared} | {revision.number: revision}
+    pair = (shown[numbers[0]], shown[numbers[1]]) if numbers else None
     return ChangePage(
         change=change,
         revision=revision,
-        told=told_content(content_of(revision), legs=legs),
+        told=told_content(content_of(revision), legs=legs, called=aside.called),
         rungs=rungs,
-        life=life_of(change, missing_count=agreed.missing_count, planned_at=min(starts, default=None)),
+        life=life_of(change, aside.moves, missing_count=agreed.missing_count, planned_at=min(rows.starts.values(), default=None)),
         agreement=agreed,
-        revisions=revisions_of(change) if revision.number > 1 else [],
+        risk=None if change.state in ENDED else risk_in(content_of(revision), aside.risks),
+        revisions=[*aside.revisions],
         comparison=compare(*pair, signed=agreed.signed) if pair else None,
         effect=effect_of_edit(review, before=pair[0].part_digests) if pair and pair[1].pk == revision.pk else None,
-        discussion=discussion_of(change, before=looking.said_before),
-        watchers=watchers_of(change, person),
-        stream=stream_of(change, before=looking.before, known=names_among(change, legs, person)),
+        discussion=discussion_in([*aside.comments]),
+        watchers=watchers_in(aside.watches, person),
+        neighbours=neighbours_in(aside.neighbours, change),
+        exceptions=aside.exceptions,
+        stream=stream_of(change, aside.entries, before=looking.before, known=names),
         verbs=verbs_for(change, person, review, legs=legs, grants=grants),
         plans=plans_for(change, rungs, person=person, grants=grants),
-        own=own_agreement(person, review),
+        own=own_agreement(person, review, rows.sign_offs),
         can_sign=why_not_approve(review, revision_digest=revision.digest, by=replace(person.actor, credential=PASSKEY)) is None,
-        evidence=evidence_board(change, revision, person, by=asker, legs=legs),
-        ways=stored_passages(change, legs),
+        evidence=evidence_board(change, revision, person, by=rows.asker(person), legs=legs, uploads=aside.uploads),
+        ways=stored_passages(change, legs, rows=aside.readings),
+        ending=ending_of(change, aside.moves, rejected=agreed.rejected, known=names),
     )
 
 
-def revisions_compared(change: Change, newest: Revision, looking: Looking) -> tuple[Revision, Revision] | None:
+def numbers_compared(newest: Revision, looking: Looking) -> tuple[int, int] | tuple[()]:
     """The two revisions to put side by side, the older first; the last two where others were not asked for or are not there."""
     if newest.number == 1:
-        return None
+        return ()
     newer = looking.newer if looking.newer and 1 <= looking.newer <= newest.number else newest.number
     older = looking.older if looking.older and 1 <= looking.older <= newest.number else max(newer - 1, 1)
-    older, newer = sorted((older, newer)) if older != newer else (max(newer - 1, 1), max(newer, 2))
-    found = revisions_numbered(change, {older, newer} - {newest.number}) | {newest.number: newest}
-    return found[older], found[newer]
+    return (min(older, newer), max(older, newer)) if older != newer else (max(newer - 1, 1), max(newer, 2))
 
 
-def names_among(change: Change, legs: Iterable[Leg], person: Person) -> dict[str, str]:
+def names_among(change: Change, legs: Iterable[Leg], people: Iterable[Person]) -> dict[str, str]:
     """The names of what the page has read already, so that its stream does not read them again."""
-    rows: list[tuple[Referable, str]] = [(change, change.ref), (person, person.name), (change.requester, change.requester.name)]
+    rows: list[tuple[Referable, str]] = [(change, change.ref), *((person, person.name) for person in people)]
     for leg in legs:
         place = f"{leg.service.name} in {leg.environment.name}"
         rows += [(leg.service, leg.service.name), (leg.environment, leg.environment.name), (leg.target, place), (leg, place)]
@@ -184,22 +189,22 @@ def newest_of(change: Change) -> Revision:
     return change.revision
 
 
-def stream_of(change: Change, *, before: UUID | None, known: dict[str, str]) -> Stream:
-    """What happened to the change, a page at a time."""
-    found = latest(StreamFilter(events=TOLD, about=(change.reference,)), limit=ENTRIES + 1, before=before)
+def stream_of(change: Change, newest: Rows, *, before: UUID | None, known: dict[str, str]) -> Stream:
+    """What happened to the change, a page at a time; the NEWEST rows are the first page."""
+    found = latest(about(change), limit=ENTRIES + 1, before=before) if before else entries_in(newest)
     here = reverse("home:change", args=[change.ref])
     entries = [{**line, "url": "" if line["url"] == here else line["url"]} for line in told(found[:ENTRIES], known=known)]
     return Stream(entries, found[ENTRIES - 1].id if len(found) > ENTRIES else None)
 
 
-def own_agreement(person: Person, review: ReviewFacts) -> OwnSignOff | None:
-    """The person's newest agreement that was not withdrawn."""
+def own_agreement(person: Person, review: ReviewFacts, sign_offs: Iterable[SignOff]) -> OwnSignOff | None:
+    """The person's newest agreement that was not withdrawn, among the change's standing sign-offs."""
     own = next((one for one in own_sign_offs(review, by=person.public_id) if one.decision == Decision.APPROVE), None)
     if own is None:
         return None
     refusal = why_not_withdraw_sign_off(review, sign_off=own, by=person.actor)
     holds = bool(review.legs) and stands(own.covered, digests=review.legs[0].digests)
-    return OwnSignOff(SignOff.objects.select_related("revision").get(public_id=own.id), holds, refusal)
+    return OwnSignOff(next(one for one in sign_offs if one.public_id == own.id), holds, refusal)
 
 
 def verbs_for(
@@ -225,11 +230,11 @@ def services_in(change: Change, legs: list[Leg] | None) -> list[Service]:
     return [item.service for item in change.items.filter(is_current=True).select_related("service")]
 
 
-def why_not_write(change: Change | None, person: Person) -> Refusal | None:
+def why_not_write(change: Change | None, person: Person, *, grants: Grants) -> Refusal | None:
     """Why this person may not edit the change, or ask for one: known before anything is filled in."""
     if change is None:
-        return why_not_create(by=asker_of(person, []))
-    return why_not_revise(change_facts(change), by=asker_of(person, services_in(change, None)))
+        return why_not_create(by=asker_of(person, [], grants=grants))
+    return why_not_revise(change_facts(change), by=asker_of(person, services_in(change, None), grants=grants))
 
 
 def why_not_offered(change: Change, person: Person, *, key: str) -> Refusal | None:

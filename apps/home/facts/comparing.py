@@ -54,18 +54,6 @@ def diff_rows(found: Iterable[Difference], *, signed: Collection[str]) -> list[d
     ]
 
 
-def revisions_numbered(change: Change, numbers: Collection[int]) -> dict[int, Revision]:
-    """Revisions by their numbers, in one statement; none for no number."""
-    if not numbers:
-        return {}
-    return {one.number: one for one in change.revisions.select_related("author").filter(number__in=numbers)}
-
-
-def revision_numbered(change: Change, number: int) -> Revision | None:
-    """A revision by its number."""
-    return change.revisions.select_related("author").filter(number=number).first()
-
-
 def revision_with(change: Change, digest: str) -> Revision | None:
     """The revision somebody had before them, by its digest; None for one that is not of this change."""
     return change.revisions.select_related("author").filter(digest=digest).first()

@@ -1,10 +1,11 @@
 """The evidence of a change as pages show it: what its plan names, and what was shown for each leg."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404
 
 from apps.accounts.models import Person
@@ -83,10 +84,11 @@ def evidence_board(
     facts: ChangeFacts | None = None,
     by: Asker | None = None,
     legs: list[Leg] | None = None,
+    uploads: Collection[EvidenceUpload] | None = None,
 ) -> EvidenceBoard:
-    """The evidence of one revision and of the legs: one statement, and more for what was not given."""
+    """The evidence of one revision and of the legs: a statement for each thing that was not given."""
     content = content_of(revision)
-    uploads = [*uploads_of(change)]
+    uploads = [*uploads_of(change)] if uploads is None else uploads
     legs = [*current_legs(change)] if legs is None else legs
     asker = by or asker_of(person, [leg.service for leg in legs])
     return EvidenceBoard(
@@ -97,7 +99,7 @@ def evidence_board(
     )
 
 
-def uploads_of(change: Change) -> Iterable[EvidenceUpload]:
+def uploads_of(change: Change) -> QuerySet[EvidenceUpload]:
     """Everything shown for a change, oldest first."""
     return change.uploads.select_related("file", "person", "service").order_by("at", "pk")
 

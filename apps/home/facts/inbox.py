@@ -7,14 +7,17 @@ from datetime import datetime
 
 from apps.accounts.models import Person
 from apps.approvals.facts import review_facts, standing_delegations
-from apps.approvals.models import Decision, Delegation, SignOff
+from apps.approvals.models import Decision, Delegation, LegException, SignOff
 from apps.approvals.rules import PASSKEY, own_sign_offs, quorum, why_not_approve
 from apps.catalog.models import Service
 from apps.changes.access import changes_for
 from apps.changes.models import Change, Dependency, Leg
+from apps.gate.proposals import Proposal, proposals_waiting_for
 from apps.home.facts.asking import changes_that_ask
+from apps.home.facts.exceptions import exceptions_waiting_for
 
 PAGE, LOOKED_AT = 20, 40
+COUNTED = 9  # as far as one digit goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,16 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """All that waits for a person, and the word that counts it."""
+
+    queue: Queue
+    exceptions: list[LegException]
+    proposals: list[Proposal]
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """Decisions of this person, the newest first, and where the next page begins."""
 
@@ -49,6 +62,15 @@ def waiting_for_signature(person: Person, *, now: datetime, most: int = PAGE, lo
     """What this person may sign in their own right or in another's place, and nobody has made needless."""
     asked = {person.pk, *(one.person.merged_into_id or one.person_id for one in stand_ins_of(person, now=now))}
     return queue_of(person, changes_that_ask(person, persons=asked), now=now, most=most, looked_at=looked_at)
+
+
+def counted_for_signature(person: Person, *, now: datetime) -> Waiting:
+    """The nearest that wait and the number shown for them; the first page and the navigation both say this one."""
+    queue = waiting_for_signature(person, now=now, most=COUNTED + 1, looked_at=2 * COUNTED)
+    exceptions, proposals = exceptions_waiting_for(person, now=now), proposals_waiting_for(person, now=now)
+    count = len(queue.wanted) + len(exceptions) + len(proposals)
+    word = f"{COUNTED}+" if count > COUNTED or (count and not queue.is_whole) else str(count or "")
+    return Waiting(queue, exceptions, proposals, word)
 
 
 def queue_of(person: Person, asking: Iterable[Change], *, now: datetime, most: int, looked_at: int) -> Queue:

@@ -1,11 +1,9 @@
 """The legs of a change: may each go now, when is it planned, what became of it. Looking records nothing."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from apps.accounts.models import Person
-from apps.changes.facts import current_legs
 from apps.changes.models import Change, Leg
 from apps.changes.states import LegState
 from apps.core.refusals import Refusal
@@ -13,9 +11,9 @@ from apps.deployments.models import Deployment
 from apps.deployments.refusals import order_refusals
 from apps.gate.judgement import verdicts_for
 from apps.gate.rules import Verdict
+from apps.home.facts.gathering import ChangeRows, change_rows
 from apps.schedule.models import Slot
 
-WITH = ("item", "service__team", "environment", "target__settings", "target__service", "target__environment")
 ASKED = frozenset({LegState.WAITING, LegState.FAILED, LegState.STARTED})
 
 
@@ -55,39 +53,20 @@ class Rung:
         return self.verdict.earliest if self.verdict and self.verdict.verdict == "PENDING" else None
 
 
-def legs_of(change: Change) -> list[Leg]:
-    """The current legs with everything a page asks of them, in one statement."""
-    legs = list(current_legs(change).select_related(*WITH))
-    for leg in legs:
-        leg.change = change
-    return legs
-
-
-def ladder(change: Change, *, person: Person, legs: list[Leg] | None = None) -> list[Rung]:
+def ladder(change: Change, *, person: Person, rows: ChangeRows | None = None) -> list[Rung]:
     """Every current leg in the order of items and environments; the gate is asked about those of an open change that can still go."""
-    legs = legs_of(change) if legs is None else legs
-    slots, orders = slots_of(legs), newest_orders(legs)
-    asked = [leg for leg in legs if change.is_open and leg.state in ASKED]
+    read = rows or change_rows(change, person)
+    asked = [leg for leg in read.legs if change.is_open and leg.state in ASKED]
     verdicts = verdicts_for(asked)
-    refusals = order_refusals({leg: verdicts[leg.pk] for leg in asked}, by=person.actor) if asked else {}
+    judged = {leg: verdicts[leg.pk] for leg in asked}
+    refusals = order_refusals(judged, by=person.actor, shared=read.shared(change, person)) if asked else {}
     return [
         Rung(
             leg=leg,
-            slot=slots.get(leg.pk),
-            last=orders.get(leg.pk),
+            slot=read.slots.get(leg.pk),
+            last=read.orders.get(leg.pk),
             verdict=verdicts.get(leg.pk),
             order=refusals.get(leg.pk),
         )
-        for leg in legs
+        for leg in read.legs
     ]
-
-
-def slots_of(legs: Iterable[Leg]) -> dict[int, Slot]:
-    """When each leg is planned."""
-    return {slot.leg_id: slot for slot in Slot.objects.filter(leg__in=[leg.pk for leg in legs])}
-
-
-def newest_orders(legs: Iterable[Leg]) -> dict[int, Deployment]:
-    """The newest order for each leg."""
-    found = Deployment.objects.filter(leg__in=[leg.pk for leg in legs]).order_by("leg", "-pk").distinct("leg")
-    return {order.leg_id: order for order in found if order.leg_id is not None}

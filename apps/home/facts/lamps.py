@@ -1,12 +1,16 @@
 """Whether each environment is open as a whole, and the walls that stand or are coming; for the frame and the first page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import BooleanField, DateTimeField, QuerySet, TextField
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from apps.accounts.models import Person
+from apps.catalog.access import environments_in_order
 from apps.catalog.models import Environment, scope_number
 from apps.core.moments import clock_words
 from apps.home.facts.overview import words_for
@@ -46,28 +50,37 @@ class Wall:
     ends_at: datetime | None
 
 
-# Each environment with the walls that cover all of it: a hold, the freeze that ends last, and whether one of its windows is open.
-GATES = """
-select e.*, h.reason as held, f.title as frozen_by, f.ends_at as frozen_until, w.title as window_of, coalesce(w.is_open, true) as in_window
-from catalog_environment e
-left join lateral (
-  select reason from schedule_hold where lifted_at is null and scope in (%(all)s, %(some)s + e.id) order by placed_at limit 1) h on true
-left join lateral (
-  select c.title, upper(r) as ends_at from schedule_calendarrule c cross join lateral unnest(c.covers) r
-  where c.lifted_at is null and c.live_until > %(now)s and c.kind = 'FREEZE' and c.scope in (%(all)s, %(some)s + e.id) and r @> %(now)s::timestamptz
-  order by upper(r) desc, c.title desc limit 1) f on true
-left join lateral (
-  select min(title) as title, bool_or(covers @> %(now)s::timestamptz) as is_open from schedule_calendarrule
-  where lifted_at is null and live_until > %(now)s and kind = 'WINDOW' and scope in (%(all)s, %(some)s + e.id)) w on true
-where e.retired_at is null order by e.rank, e.name
-"""
+# The walls that stand and cover all of an environment; below are the hold that was placed first, the freeze that ends last, and the windows.
+STANDING = "lifted_at is null and scope in (%s, %s + catalog_environment.id)"
+HELD = f"select reason from schedule_hold where {STANDING} order by placed_at limit 1"
+RULES = "from schedule_calendarrule c cross join lateral unnest(c.covers) r where"
+FROZEN = f"{RULES} {STANDING} and live_until > %s and kind = 'FREEZE' and r @> %s::timestamptz order by upper(r) desc, title desc limit 1"
+WINDOWS = f"from schedule_calendarrule where {STANDING} and live_until > %s and kind = 'WINDOW'"
 
 
 def gates_now() -> list[Gate]:
-    """Every environment, the lowest rung first; one statement, for every page of the frame asks it."""
+    """Every environment, the lowest rung first; one statement."""
     now = timezone.now()
-    asked = {"now": now, "all": scope_number("EVERYTHING"), "some": scope_number("ENVIRONMENT")}
-    return [gate(environment, now) for environment in Environment.objects.raw(GATES, asked)]
+    return gates_in(gate_rows(now), now)
+
+
+def gate_rows(now: datetime) -> QuerySet[Environment]:
+    """The same as rows that nobody has read yet: every page of the frame reads them together with others."""
+    place = [scope_number("EVERYTHING"), scope_number("ENVIRONMENT")]
+    return environments_in_order().annotate(
+        held=RawSQL(HELD, place, TextField()),  # noqa: S611 - the text is above, and numbers and moments are bound
+        frozen_by=RawSQL(f"select title {FROZEN}", [*place, now, now], TextField()),  # noqa: S611
+        frozen_until=RawSQL(f"select upper(r) {FROZEN}", [*place, now, now], DateTimeField()),  # noqa: S611
+        window_of=RawSQL(f"select min(title) {WINDOWS}", [*place, now], TextField()),  # noqa: S611
+        in_window=RawSQL(  # noqa: S611
+            f"select coalesce(bool_or(covers @> %s::timestamptz), true) {WINDOWS}", [now, *place, now], BooleanField()
+        ),
+    )
+
+
+def gates_in(rows: Iterable[Environment], now: datetime) -> list[Gate]:
+    """What such rows say."""
+    return [gate(environment, now) for environment in rows]
 
 
 def gate(environment: Any, now: datetime) -> Gate:  # noqa: ANN401 - an environment with the columns above

@@ -1,5 +1,6 @@
 """Where in its life a change stands, as the stepper shows it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,9 +31,9 @@ class Step:
     note: str
 
 
-def life_of(change: Change, *, missing_count: int, planned_at: datetime | None) -> list[Step]:
+def life_of(change: Change, moves: Iterable[Move], *, missing_count: int, planned_at: datetime | None) -> list[Step]:
     """The states of the usual path; a change that ended aside shows where it went instead."""
-    entered = {State.DRAFT: change.created_at} | {State(move.goal): move.at for move in moves_of(change)}
+    entered = {State.DRAFT: change.created_at} | {State(move.goal): move.at for move in moves}
     here = State(change.state)
     path = PATH if here in PATH else (*(state for state in PATH if state in entered), here)
     ahead = AHEAD | notes(missing_count, planned_at)

@@ -4,14 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import OperationalError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from apps.accounts.models import Person
+from apps.approvals.models import Decision, SignOff
 from apps.changes.access import changes_for
 from apps.changes.models import Change, Item, Leg, SavedSearch
+from apps.core.together import read_together
 from apps.core.verbs import sqlstate
 from apps.home.search.grammar import Problem, Query, Term, parse, printed, printed_term
 from apps.home.search.matching import matching
@@ -51,6 +54,7 @@ class Row:
     items: list[Item]
     legs: list[Leg]
     starts_at: datetime | None  # the earliest slot of what can still go
+    is_solo: bool = False  # whether whoever asked for it signed it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,10 @@ def found_by(
     return wanted, query, order_named(sort, query), problems
 
 
-def listing(person: Person, ask: Ask, *, now: datetime | None = None) -> Listing:
-    """A page at a time, flat in the number of changes. A search that cannot be read shows no rows: half of it would be another one."""
+def listing(person: Person, ask: Ask, *, now: datetime | None = None, beside: Iterable[QuerySet[Any, Any]] = ()) -> Listing:
+    """A page at a time, flat in the number of changes. A search that cannot be read shows no rows: half of it would be another one.
+
+    BESIDE are rows that the page reads together with these; where there are none of these they are read when they are asked for."""
     wanted, query, order, problems = found_by(person, ask.text, sort=ask.sort, now=now)
     if problems:
         return Listing([], query, order, problems)
@@ -117,7 +123,7 @@ def listing(person: Person, ask: Ask, *, now: datetime | None = None) -> Listing
         return Listing([], query, order, (too_long(query),))
     shown = found[: ask.size]
     cursor = cursor_at(shown[-1], order) if len(found) > ask.size else ""
-    return Listing(rows_of(shown), query, order, next_cursor=cursor, count=count)
+    return Listing(rows_of(shown, beside=beside), query, order, next_cursor=cursor, count=count)
 
 
 def too_long(query: Query) -> Problem:
@@ -130,18 +136,24 @@ def counted(wanted: QuerySet[Change]) -> int:
     return wanted.order_by()[: COUNTED + 1].count()
 
 
-def rows_of(changes: Iterable[Change]) -> list[Row]:
-    """The changes with their items, and their legs with when they are planned, in two statements."""
+def rows_of(changes: Iterable[Change], *, beside: Iterable[QuerySet[Any, Any]] = ()) -> list[Row]:
+    """The changes with their items, and their legs with when they are planned; with what else a page wants, in one statement."""
     shown = [*changes]
     items: dict[int, list[Item]] = defaultdict(list)
     legs: dict[int, list[Leg]] = defaultdict(list)
-    for item in Item.objects.filter(change__in=shown, is_current=True).select_related("service").order_by("position"):
-        items[item.change_id].append(item)
+    named = Item.objects.filter(change__in=shown, is_current=True).select_related("service").order_by("position")
     planned = Subquery(Slot.objects.filter(leg=OuterRef("pk")).values("starts_at"))
-    wanted = Leg.objects.filter(change__in=shown, is_current=True).select_related("environment", "service").annotate(starts_at=planned)
-    for leg in wanted.order_by("environment__rank", "pk"):
+    going = Leg.objects.filter(change__in=shown, is_current=True).select_related("environment", "service").annotate(starts_at=planned)
+    going = going.order_by("environment__rank", "pk")
+    alone = SignOff.objects.filter(change__in=shown, is_solo=True, decision=Decision.APPROVE, withdrawn_at__isnull=True)
+    alone = alone.only("change")
+    read_together(named, going, alone, *beside)
+    solo = {one.change_id for one in alone}
+    for item in named:
+        items[item.change_id].append(item)
+    for leg in going:
         legs[leg.change_id].append(leg)
-    return [Row(change, items[change.pk], legs[change.pk], first_start(legs[change.pk])) for change in shown]
+    return [Row(change, items[change.pk], legs[change.pk], first_start(legs[change.pk]), change.pk in solo) for change in shown]
 
 
 def first_start(legs: Iterable[Leg]) -> datetime | None:
@@ -149,9 +161,9 @@ def first_start(legs: Iterable[Leg]) -> datetime | None:
     return min((at for leg in legs if leg.is_open and (at := getattr(leg, "starts_at", None))), default=None)
 
 
-def saved_searches(person: Person) -> list[SavedSearch]:
+def saved_searches(person: Person) -> QuerySet[SavedSearch]:
     """What a person keeps, by name."""
-    return [*SavedSearch.objects.filter(person=person).order_by("name")]
+    return SavedSearch.objects.filter(person=person).order_by("name")
 
 
 def in_pieces(wanted: QuerySet[Change], order: Order, *, most: int, piece: int = 500) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts import access as people
+from apps.approvals.models import LegException
 from apps.audit.entries import StreamEntry
 from apps.audit.sentences import sentence
 from apps.catalog import access as catalog
@@ -19,14 +20,14 @@ from apps.core.references import Reference, reference, with_public_ids
 from apps.deployments.models import Deployment
 from apps.incidents.models import Incident
 
-MOMENTS = ("starts_at", "ends_at", "until", "since")
-ROUTES = {"deployment": "deployments:deployment", "incident": "incidents:incident", "change": "home:change"}
+MOMENTS = ("starts_at", "ends_at", "until", "since", "due")
+ROUTES = {"exception": "home:exception", "deployment": "deployments:deployment", "incident": "incidents:incident", "change": "home:change"}
 
 
 def names_of(references: Iterable[Reference]) -> dict[str, str]:
     """`kind:id` to a name, for everything that has one; a fixed number of statements."""
     wanted = with_public_ids(references)
-    ids = {kind: [one.id for one in wanted if one.kind == kind] for kind in ("change", "leg", "deployment", "incident")}
+    ids = {kind: [one.id for one in wanted if one.kind == kind] for kind in ("change", "leg", "deployment", "incident", "exception")}
     found: dict[Reference, str] = {**people.names_of(wanted), **catalog.names_of(wanted)}
     if ids["change"]:
         found |= {row.reference: row.ref for row in Change.objects.filter(public_id__in=ids["change"])}
@@ -37,6 +38,8 @@ def names_of(references: Iterable[Reference]) -> dict[str, str]:
         found |= {row.reference: row.ref for row in Deployment.objects.filter(public_id__in=ids["deployment"])}
     if ids["incident"]:
         found |= {row.reference: row.ref for row in Incident.objects.filter(public_id__in=ids["incident"])}
+    if ids["exception"]:
+        found |= {row.reference: row.ref for row in LegException.objects.filter(public_id__in=ids["exception"])}
     return {str(one): name for one, name in found.items()}
 
 

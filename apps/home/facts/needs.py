@@ -1,11 +1,12 @@
 """What a change comes after and what comes after it, as far as a person may see both."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.accounts.models import Person
-from apps.changes.access import changes_for
+from apps.changes.access import sees_change
 from apps.changes.models import Change, Dependency
 
 
@@ -17,11 +18,15 @@ class Neighbours:
     needed_by: list[Change]
 
 
-def neighbours_of(change: Change, person: Person) -> Neighbours:
-    """Both sides in one statement; somebody else's draft is not there."""
-    seen = changes_for(person).values("pk")
-    rows = Dependency.objects.filter(Q(change=change, needs__in=seen) | Q(needs=change, change__in=seen), ended_at__isnull=True)
-    found = [*rows.select_related("change", "needs").order_by("change_id", "needs_id")]
-    return Neighbours(
-        [row.needs for row in found if row.change_id == change.pk], [row.change for row in found if row.needs_id == change.pk]
-    )
+def neighbour_rows(change: Change, person: Person) -> QuerySet[Dependency]:
+    """Both sides; somebody else's draft is not there."""
+    before = Q(change=change) & Q(sees_change(person, "needs"))
+    after = Q(needs=change) & Q(sees_change(person, "change"))
+    rows = Dependency.objects.filter(before | after, ended_at__isnull=True)
+    unread = [f"{side}__{field}" for side in ("change", "needs") for field in ("words", "searched")]
+    return rows.select_related("change", "needs").defer(*unread).order_by("change_id", "needs_id")
+
+
+def neighbours_in(rows: Iterable[Dependency], change: Change) -> Neighbours:
+    """What comes before this change and what after."""
+    return Neighbours([row.needs for row in rows if row.change_id == change.pk], [row.change for row in rows if row.needs_id == change.pk])

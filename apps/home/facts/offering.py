@@ -1,7 +1,7 @@
 """What the request form offers one person: services they may ask for, the ladder, and where the chosen ones can go."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.db.models import Q
@@ -11,6 +11,12 @@ from apps.catalog.access import environments_in_order, services_for
 from apps.catalog.models import Environment, Service, Target
 from apps.changes.access import services_to_ask_for
 from apps.changes.content import Content
+from apps.changes.facts import Grants, current_legs, grant_rows, leg_facts
+from apps.changes.models import Change
+from apps.changes.rules import why_not_change_started
+from apps.changes.states import LEG_UNTOUCHED, OPEN
+from apps.core.refusals import Refusal
+from apps.core.together import read_together
 from apps.home.typed import Values, rows_of
 
 
@@ -21,6 +27,7 @@ class Offer:
     services: Mapping[str, Service]
     ladder: Mapping[str, Environment]
     targets: Mapping[str, list[Target]] = field(default_factory=dict)
+    frozen: Mapping[str, Refusal] = field(default_factory=dict)  # services whose version stays as it is, and why
 
     def rungs(self, service: str) -> list[tuple[str, str, str]]:
         """Where a service can go: short name, name, what runs there; the whole ladder where no service is chosen."""
@@ -52,7 +59,9 @@ class Shelf:
     """What is offered before anything is chosen."""
 
     offer: Offer
+    grants: Grants
     kept: Kept = field(default_factory=Kept)
+    seen: dict[tuple[str, ...], Offer] = field(default_factory=dict)  # what was looked up while this page is made
 
     def for_values(self, values: Values) -> Offer:
         """The offer with the targets of the services that the values name."""
@@ -60,7 +69,12 @@ class Shelf:
 
     def with_targets(self, slugs: Iterable[str]) -> Offer:
         """The offer with the targets of some services, the lowest rung first."""
-        chosen = sorted({slug for slug in slugs if slug in self.offer.services})
+        chosen = tuple(sorted({slug for slug in slugs if slug in self.offer.services}))
+        if chosen not in self.seen:
+            self.seen[chosen] = self._looked_up(chosen)
+        return self.seen[chosen]
+
+    def _looked_up(self, chosen: tuple[str, ...]) -> Offer:
         found: dict[str, list[Target]] = {slug: [] for slug in chosen}
         if chosen:
             living = Q(retired_at__isnull=True, environment__retired_at__isnull=True)
@@ -69,16 +83,29 @@ class Shelf:
             for row in rows.select_related("service__team", "environment", "settings").order_by("environment__rank", "pk"):
                 found[row.service.slug].append(row)
         ladder = dict(self.offer.ladder) | {one.environment.slug: one.environment for rows in found.values() for one in rows}
-        return Offer(self.offer.services, ladder, found)
+        return Offer(self.offer.services, ladder, found, self.offer.frozen)
 
 
-def shelf_for(person: Person, *, content: Content | None = None) -> Shelf:
-    """What a person may choose from; CONTENT is that of the change they edit."""
+def frozen_in(change: Change, content: Content) -> dict[str, Refusal]:
+    """The services of a change that has begun somewhere, each with why its version stays; one statement, and none where nothing began."""
+    if change.state not in OPEN:
+        return {}
+    legs = [*current_legs(change)]
+    begun = {leg.service.slug: leg_facts(leg) for leg in legs if leg.state not in LEG_UNTOUCHED}
+    empty = replace(content, scope=replace(content.scope, items=()))
+    found = {slug: why_not_change_started(content, empty, legs=[facts]) for slug, facts in begun.items()}
+    return {slug: refusal for slug, refusal in found.items() if refusal}
+
+
+def shelf_for(person: Person, *, content: Content | None = None, frozen: Mapping[str, Refusal] | None = None) -> Shelf:
+    """What a person may choose from; CONTENT is that of the change they edit, FROZEN what of it has begun."""
     kept = kept_by(content)
-    services = {service.slug: service for service in services_to_ask_for(person)}
+    open_to, rungs, grants = services_to_ask_for(person), environments_in_order(), grant_rows(person)
+    read_together(open_to, rungs, grants)
+    services = {service.slug: service for service in open_to}
     if missing := kept.services - {service.public_id for service in services.values()}:
         services |= {service.slug: service for service in services_for(person).filter(public_id__in=missing)}
-    ladder = {environment.slug: environment for environment in environments_in_order()}
+    ladder = {environment.slug: environment for environment in rungs}
     if missing := kept.environments - {environment.public_id for environment in ladder.values()}:
         ladder |= {environment.slug: environment for environment in Environment.objects.filter(public_id__in=missing)}
-    return Shelf(Offer(services, ladder), kept)
+    return Shelf(Offer(services, ladder, frozen=frozen or {}), frozenset(grants), kept)

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
+from apps.accounts.factors import means_in, means_rows
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.facts import review_facts
-from apps.approvals.models import Decision, Look
+from apps.approvals.models import Decision, Look, SignOff
 from apps.approvals.rules import (
     ReviewFacts,
     Seat,
@@ -22,19 +25,23 @@ from apps.approvals.rules import (
     why_not_send_back,
 )
 from apps.approvals.steps import signer, why_not_proved
-from apps.catalog.models import Arrival, Outcome, Service
+from apps.catalog.models import Arrival, Outcome
 from apps.catalog.settings_body import read_settings
 from apps.changes.content import PARTS
-from apps.changes.facts import asker_of, content_of, risk_now
+from apps.changes.facts import content_of, risk_in, risk_rows
+from apps.changes.mentions import called_rows
 from apps.changes.models import Change, Revision
-from apps.changes.rules import Risk
+from apps.changes.readings import reading_rows
+from apps.changes.rules import Asker, Risk
 from apps.core.refusals import Refusal
 from apps.deployments.models import Deployment
 from apps.gate.rules import Finding
 from apps.home.facts.agreement import Agreement, agreement
 from apps.home.facts.change_page import newest_of
-from apps.home.facts.comparing import Comparison, compare, revision_numbered
-from apps.home.facts.evidence import EvidenceBoard, evidence_board
+from apps.home.facts.comparing import Comparison, compare
+from apps.home.facts.discussing import Discussion, comment_rows, discussion_in
+from apps.home.facts.evidence import EvidenceBoard, evidence_board, uploads_of
+from apps.home.facts.gathering import change_rows
 from apps.home.facts.ladder import Rung, ladder
 from apps.home.facts.telling import Told, listed, told_content
 from apps.home.facts.version import PassageShown, stored_passages
@@ -117,6 +124,7 @@ class SignOffPage:
     approve: Refusal | None
     reject: Refusal | None
     can_send_back: bool
+    discussion: Discussion
 
     @property
     def word(self) -> str:
@@ -131,50 +139,57 @@ class SignOffPage:
 
 def sign_off_page(change: Change, person: Person, *, now: datetime, seen: Revision | None = None) -> SignOffPage:
     """The page for one person; `seen` is the revision they had before them when an answer came too late."""
-    revision, review = newest_of(change), review_facts(change)
-    rungs, own = ladder(change, person=person), next(iter(own_sign_offs(review, by=person.public_id)), None)
-    content = content_of(revision)
-    looked = last_look(change, person)
-    older = seen or last_seen(change, own=own, look=looked)
-    by, digest, agreed = signer(person), revision.digest, agreement(review, now=now)
+    revision = newest_of(change)
+    content, digest = content_of(revision), revision.digest
+    looks, arrivals, means = look_rows(change, person), failure_rows(change), means_rows(person)
+    risks, uploads, readings = risk_rows(content, now=now), uploads_of(change), reading_rows(revision)
+    called, comments = called_rows(content.story.told), comment_rows(change)
+    rows = change_rows(
+        change, person, beside=(looks, arrivals, *means, risks, uploads, *readings.all, called.people, called.teams, comments)
+    )
+    review, looked = review_facts(change, rows=rows.review), next(iter(looks), None)
+    rungs, own = ladder(change, person=person, rows=rows), next(iter(own_sign_offs(review, by=person.public_id)), None)
+    older = seen or last_seen(rows.sign_offs, own=own, look=looked)
+    by, agreed = signer(person, means_in(person, *means)), agreement(review, now=now, starts=rows.starts)
     return SignOffPage(
         change=change,
         revision=revision,
-        told=told_content(content, legs=[rung.leg for rung in rungs]),
+        told=told_content(content, legs=[rung.leg for rung in rungs], called=called),
         reaches=[reach for rung in rungs if (reach := reach_of(rung, way_back=content.rollback.way_back_seconds))],
         since=compare(older, revision, signed=agreed.signed) if older and older.pk != revision.pk else None,
         looked_at=looked.looked_at if looked and older and looked.revision_id == older.pk else None,
         own=own,
         lapsed=own is not None and own.decision == Decision.APPROVE and not stands(own.covered, digests=revision.part_digests),
         obstacles=[found for rung in rungs if (found := obstacles(rung)).findings],
-        failures=failures_of(rungs),
-        evidence=evidence_board(change, revision, person),
-        ways=stored_passages(change),
-        risk=risk_now(content, now=now),
+        failures=failures_in(arrivals),
+        evidence=evidence_board(change, revision, person, by=rows.asker(person), legs=rows.legs, uploads=uploads),
+        ways=stored_passages(change, rows.legs, rows=readings),
+        risk=risk_in(content, risks),
         agreement=agreed,
         asked=asked_of(review, person=person),
         approve=why_not_approve(review, revision_digest=digest, by=by) or why_not_proved(by),
         reject=why_not_reject(review, revision_digest=digest, by=by) or why_not_proved(by),
-        can_send_back=can_send_back(review, person, [rung.leg.service for rung in rungs]),
+        can_send_back=can_send_back(review, person, rows.asker(person)),
+        discussion=discussion_in([*comments]),
     )
 
 
-def can_send_back(review: ReviewFacts, person: Person, services: Iterable[Service]) -> bool:
+def can_send_back(review: ReviewFacts, person: Person, by: Asker) -> bool:
     """Whether the person may ask the requester for more."""
-    is_manager = Role.RELEASE_MANAGER in asker_of(person, services).roles
+    is_manager = Role.RELEASE_MANAGER in by.roles
     return why_not_send_back(review, by=person.actor, is_release_manager=is_manager) is None
 
 
-def last_look(change: Change, person: Person) -> Look | None:
+def look_rows(change: Change, person: Person) -> QuerySet[Look]:
     """What the person had before them last."""
-    return Look.objects.filter(change=change, person=person).select_related("revision__author").first()
+    return Look.objects.filter(change=change, person=person).select_related("revision__author")[:1]
 
 
-def last_seen(change: Change, *, own: SignOffFacts | None, look: Look | None) -> Revision | None:
+def last_seen(sign_offs: Iterable[SignOff], *, own: SignOffFacts | None, look: Look | None) -> Revision | None:
     """The newest revision that the person has signed or looked at."""
     if look is not None and (own is None or look.revision.number >= own.revision):
         return look.revision
-    return revision_numbered(change, own.revision) if own else None
+    return next((one.revision for one in sign_offs if own and one.public_id == own.id), None)
 
 
 def asked_of(review: ReviewFacts, *, person: Person) -> Asked | None:
@@ -224,11 +239,15 @@ def obstacles(rung: Rung) -> Obstacles:
     return Obstacles(rung.place, [one for one in found if one.rule not in ABOUT_SIGNING])
 
 
-def failures_of(rungs: Iterable[Rung]) -> list[Failure]:
-    """The last arrivals of these services that failed or were rolled back, anywhere."""
-    services = {rung.leg.service_id for rung in rungs}
+def failure_rows(change: Change) -> QuerySet[Arrival]:
+    """The last arrivals of its services that failed or were rolled back, anywhere."""
+    services = change.legs.filter(is_current=True).values("service")
     rows = Arrival.objects.filter(target__service__in=services, outcome__in=[Outcome.FAILED, Outcome.ROLLED_BACK])
-    found = list(rows.select_related("target__service", "target__environment").order_by("-at", "-pk")[:FAILURES])
+    return rows.select_related("target__service", "target__environment").order_by("-at", "-pk")[:FAILURES]
+
+
+def failures_in(found: Iterable[Arrival]) -> list[Failure]:
+    """Each of such arrivals with the deployment that brought it; a statement where there are any."""
     ids = [arrival.caused_by.removeprefix("deployment:") for arrival in found if arrival.caused_by.startswith("deployment:")]
     by_id = {str(order.public_id): order for order in Deployment.objects.filter(public_id__in=ids)}
     return [Failure(arrival, by_id.get(arrival.caused_by.removeprefix("deployment:"))) for arrival in found]

@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from apps.changes.content import Aspect, Content, ItemContent, Step, StepBy, Strategy
+from apps.changes.mentions import Called
 from apps.changes.models import Leg
 from apps.core.moments import full_words
 
@@ -29,7 +30,7 @@ NOTHING, GIT = "nothing", "git:"
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One service from the version that runs to the one asked for, where both are the same in several environments."""
+    """One service from the version it replaces to the one asked for, where both are the same in several environments."""
 
     service: str
     environments: str
@@ -55,10 +56,11 @@ class Told:
     irreversible: str
     point_of_no_return: int | None
     period: str
+    by_hand: tuple[str, ...] = ()  # of those who are told, whom nobody here is called
 
 
-def told_content(content: Content, *, legs: Iterable[Leg]) -> Told:
-    """The content in words; `legs` say what runs there now."""
+def told_content(content: Content, *, legs: Iterable[Leg], called: Called | None = None) -> Told:
+    """The content in words; `legs` say what they replace, CALLED whom we tell ourselves."""
     rollback, touched = content.rollback, content.scope.aspects
     return Told(
         content=content,
@@ -74,14 +76,15 @@ def told_content(content: Content, *, legs: Iterable[Leg]) -> Told:
         irreversible="\n".join(rollback.irreversible),
         point_of_no_return=rollback.point_of_no_return,
         period=period_words(content.period.not_before, content.period.not_after, zone=content.period.zone),
+        by_hand=tuple(word for word in content.story.told if called.is_nobody(word)) if called else (),
     )
 
 
 def passages(legs: Iterable[Leg]) -> list[Passage]:
-    """Service by service, what runs and what is asked for; environments where both are the same are named together."""
+    """Service by service, what it replaces and what is asked for; environments where both are the same are named together."""
     found: dict[tuple[str, str, str, str], list[str]] = {}
     for leg in legs:
-        key = (leg.service.name, leg.target.running_label or NOTHING, leg.item.label, diff_url(leg))
+        key = (leg.service.name, leg.before["label"] or NOTHING, leg.item.label, diff_url(leg))
         found.setdefault(key, []).append(leg.environment.name)
     return [Passage(service, listed(places), was, label, url) for (service, was, label, url), places in found.items()]
 
@@ -96,7 +99,7 @@ def diff_url(leg: Leg) -> str:
 
 
 def _sides(leg: Leg) -> tuple[list[str], list[str]]:
-    return [*leg.target.running_identities], [*leg.item.identities]
+    return [*leg.before["identities"]], [*leg.item.identities]
 
 
 def listed(words: list[str]) -> str:

@@ -1,8 +1,9 @@
 """What a version turns out to be: the commit a name means, and the commits and files since what runs. Asking never writes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from apps.accounts.models import Person
 from apps.catalog.access import get_service, targets_of
@@ -14,14 +15,15 @@ from apps.catalog.repositories.opening import open_repository
 from apps.catalog.repositories.passage import MOST_BEHIND, UNNAMED, Hand, Passage, Touched, read_passage
 from apps.changes.aspects import Derived, aspects_of
 from apps.changes.authors import persons_behind
-from apps.changes.content import Aspect
+from apps.changes.content import Aspect, Content, ItemContent
 from apps.changes.models import Change, Leg
-from apps.changes.readings import base_in, ways_of
+from apps.changes.readings import Gone, ReadingRows, base_in, commit_in, ways_of
 from apps.core.refusals import BadContent
 
 MOST_SHOWN_COMMITS, MOST_SHOWN_FILES, MOST_BASES = 10, 20, 3
 SHORT = 8
 LONGEST_ASKED = 200
+CONFIG = "config:"
 UNKNOWN = {
     False: "What runs there is not in the repository, so the commits since then cannot be listed.",
     True: "What runs there names no commit, so the commits since then cannot be listed.",
@@ -53,6 +55,8 @@ class PassageShown:
     behind: str = ""
     note: str = ""
     unknown: tuple[str, ...] = ()
+    tried_at: datetime | None = None  # where it could not be read
+    next_at: datetime | None = None
 
     @property
     def hidden_commits(self) -> bool:
@@ -122,10 +126,10 @@ def version_shown(person: Person, *, slug: str, asked: str, environments: Sequen
     return VersionShown(asked, resolved, passages=shown, derived=derived(passages))
 
 
-def bases(service: Service, environments: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """What runs in the environments named, else on the highest rung: each commit with the places where it runs."""
+def bases(service: Service, environments: Collection[str | UUID]) -> list[tuple[str, tuple[str, ...]]]:
+    """What runs in the environments named, by short name or id, else on the highest rung: each commit with the places where it runs."""
     targets = [target for target in targets_of(service) if target.retired_at is None and target.environment.retired_at is None]
-    chosen = [target for target in targets if target.environment.slug in environments] or targets[-1:]
+    chosen = [one for one in targets if {one.environment.slug, one.environment.public_id} & {*environments}] or targets[-1:]
     found: dict[str, list[str]] = {}
     for target in chosen:
         found.setdefault(base_in(target.running_identities), []).append(place(target))
@@ -141,18 +145,42 @@ def place(target: Target) -> str:
 def commit_of(service: Service, asked: str, *, sent: Mapping[str, str]) -> str:
     """The full id of the commit that a form asks for; what its sender was shown is what they get. Raises BadContent on `commit`."""
     asked = asked.strip()
-    if not asked or OBJECT_ID.fullmatch(asked.lower()):
-        return asked.lower()
     seen = sent.get("commit_seen", "")
     if sent.get("commit_asked", "").strip() == asked and OBJECT_ID.fullmatch(seen):
         return seen
+    is_full = OBJECT_ID.fullmatch(asked.lower()) is not None
+    if not asked or (is_full and not service.repository):
+        return asked.lower()
     try:
-        return resolve(open_repository(service.repository), asked).commit
+        repository = open_repository(service.repository)
+    except NoCommit as error:
+        if is_full:
+            return asked.lower()  # it names itself; whether the repository knows it is read as soon as that answers
+        raise BadContent({"commit": [str(error)]}) from error
+    try:
+        return resolve(repository, asked).commit
     except NoCommit as error:
         raise BadContent({"commit": [str(error)]}) from error
 
 
-def derived_aspects(service: Service, commit: str, environments: Sequence[str] = ()) -> frozenset[Aspect]:
+def with_aspects(content: Content, *, services: Mapping[UUID, Service]) -> Content:
+    """Where nobody said what is touched, the version says it: a configuration by itself, a commit by its files as far as they can be read."""
+    if content.scope.aspects:
+        return content
+    found = {aspect for item in content.scope.items for aspect in aspects_behind(item, services.get(item.service_id))}
+    return replace(content, scope=replace(content.scope, aspects=frozenset(found)))
+
+
+def aspects_behind(item: ItemContent, service: Service | None) -> frozenset[Aspect]:
+    """What one item's version touches."""
+    config = {Aspect.CONFIGURATION for text in item.identities if text.startswith(CONFIG)}
+    commit = commit_in(item.identities)
+    if not commit or service is None or not service.repository:
+        return frozenset(config)
+    return derived_aspects(service, commit, [each.id for each in item.environments]) | config
+
+
+def derived_aspects(service: Service, commit: str, environments: Collection[str | UUID] = ()) -> frozenset[Aspect]:
     """What the touched files say about a change; empty where the repository cannot tell now."""
     try:
         repository = open_repository(service.repository)
@@ -168,23 +196,23 @@ def derived(passages: Iterable[Passage]) -> tuple[Derived, ...]:
     return aspects_of(sorted(files))
 
 
-def stored_passages(change: Change, legs: Iterable[Leg] | None = None) -> list[PassageShown]:
-    """What was read for a change, without asking git; a way that was not read yet says so."""
-    ways = ways_of(change, legs)
+def stored_passages(change: Change, legs: Iterable[Leg] | None = None, *, rows: ReadingRows | None = None) -> list[PassageShown]:
+    """What was read for a change, without asking git; a way that was not read yet says so, and one that could not be says why."""
+    ways = ways_of(change, legs, rows=rows)
     known = names_behind(gone.passage for gone in ways if gone.passage)
-    return [
-        passage_shown(gone.places, gone.passage, known)
-        if gone.passage
-        else PassageShown(gone.places, "" if gone.way.base == UNNAMED else gone.way.base, gone.way.commit, note=unread(gone.way.repository))
-        for gone in ways
-    ]
+    return [passage_shown(gone.places, gone.passage, known) if gone.passage else unread(gone) for gone in ways]
 
 
-def unread(repository: str) -> str:
+def unread(gone: Gone) -> PassageShown:
     """Why there is no list of commits."""
-    if not repository:
-        return "The service names no repository, so nobody can say which commits these are."
-    return "The repository has not been read yet. It is read within a minute of the submission."
+    base, commit = "" if gone.way.base == UNNAMED else gone.way.base, gone.way.commit
+    if not gone.way.repository:
+        return PassageShown(gone.places, base, commit, note="The service names no repository, so nobody can say which commits these are.")
+    if gone.failed is None:
+        return PassageShown(
+            gone.places, base, commit, note="The repository has not been read yet. It is read within a minute of the submission."
+        )
+    return PassageShown(gone.places, base, commit, note=gone.failed.reason, tried_at=gone.failed.tried_at, next_at=gone.failed.next_at)
 
 
 def names_behind(passages: Iterable[Passage]) -> dict[Hand, str]:

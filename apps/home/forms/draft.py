@@ -56,7 +56,11 @@ class PartsDraft(forms.Form):
     )
     data_strategy = area("What happens to data", help_text="Asked for when data is touched.")
     rollback_reason = area("Why this way", help_text="Asked for when the way back needs people.")
-    told = line("Who is told", longest=2000, help_text="Separated by commas.")
+    told = line(
+        "Who is told",
+        longest=2000,
+        help_text="@names, addresses, names and teams, separated by commas; whom nobody here is called you tell by hand.",
+    )
     labels = line("Labels", longest=1000, help_text="Separated by commas.")
 
     @property
@@ -106,6 +110,7 @@ class ChangeDraft(PartsDraft):
     slot_start = moment("Planned start")
     zone = forms.ChoiceField(label="Zone")
     needs = line("Comes after", longest=400, help_text="Changes that go first, such as CHG-1038, separated by commas.")
+    emergency = forms.BooleanField(label="This is an emergency: the policies for emergencies say who agrees", required=False)
     model = forms.CharField(label="Change model", required=False, max_length=80, widget=forms.HiddenInput)
     draft = forms.UUIDField(label="Draft", required=False, widget=forms.HiddenInput)
     replaces = forms.UUIDField(label="Draft before", required=False, widget=forms.HiddenInput)

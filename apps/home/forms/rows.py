@@ -34,6 +34,9 @@ class ItemRow(forms.Form):
         service, environments = self.fields["service"], self.fields["environments"]
         assert isinstance(service, forms.ChoiceField) and isinstance(environments, forms.ChoiceField)  # noqa: S101, PT018 - narrows the stub's Field
         service.choices = [("", "Choose a service"), *((slug, one.name) for slug, one in offer.services.items())]
+        self.frozen = offer.frozen.get(self.chosen)
+        for name in ("label", *IDENTITY_FIELDS) if self.frozen else ():
+            self.fields[name].widget.attrs["readonly"] = True
         self.hints = {slug: hint for slug, _, hint in offer.rungs(self.chosen)}
         environments.choices = [(slug, environment.name) for slug, environment in offer.ladder.items()]
 

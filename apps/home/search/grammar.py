@@ -13,6 +13,11 @@ BARE = re.compile(r'[^\s",]+')
 QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 WORD = re.compile(r"\S+")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\ud800-\udfff]")
+OPERATORS = frozenset({"AND", "OR", "NOT", "&&", "||"})
+ELSEWHERE = (
+    "AND, OR, NOT and brackets are looked for as words. All terms must hold by themselves; "
+    "a comma between values means or, as in state:draft,approved; a minus in front leaves out."
+)
 LETTER = re.compile(r"[^\W_]")
 
 
@@ -41,6 +46,12 @@ class Query:
 
     terms: tuple[Term, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def hint(self) -> str:
+        """What to write instead, where words of other searches stand in it: here they are words like any other."""
+        said = {value for term in self.terms if not term.key for value in term.values}
+        return ELSEWHERE if any(one in OPERATORS or one.startswith("(") or one.endswith(")") for one in said) else ""
 
     def without(self, term: Term) -> "Query":
         """The same question with one condition less."""

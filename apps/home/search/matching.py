@@ -130,16 +130,28 @@ def _people(asked: Asked, term: Term) -> set[int] | None:
     named = [value for value in term.values if value != ME]
     found = {asked.person.pk} if ME in term.values else set()
     if named:
-        rows = Person.objects.filter(_any("name__iexact", named) | _any("email__iexact", named))
-        known = [
-            (pk, merged, {name.lower(), email.lower()})
-            for pk, merged, name, email in rows.values_list("pk", "merged_into", "name", "email")
-        ]
-        if missing := [value for value in named if not any(value.lower() in names for *_, names in known)]:
-            asked.unknown(term, f"Nobody is called “{missing[0]}”.", 'Write @me, an address, or the whole name like "Bo Owner".')
+        known = _called(named)
+        if missing := [value for value in named if not known[value]]:
+            asked.unknown(term, f"Nobody is called “{missing[0]}”.", 'Write @me, @bo, an address, or a name like "Bo Owner".')
             return None
-        found |= {merged or pk for pk, merged, _ in known}
+        found |= {pk for value in named for pk in known[value]}
     return found | {*Person.objects.filter(merged_into__in=found).values_list("pk", flat=True)}
+
+
+def _called(named: Iterable[str]) -> dict[str, set[int]]:
+    """By what was written, everybody it may mean: by address or whole name, then by what stands before the @, then by a part of the name."""
+    bare = {value: value.removeprefix("@").lower() for value in named}
+    begins = _any("email__istartswith", [f"{one}@" for one in bare.values()])
+    rows = Person.objects.filter(_any("name__icontains", bare.values()) | _any("email__iexact", bare.values()) | begins)
+    known = [
+        (merged or pk, name.lower(), email.lower()) for pk, merged, name, email in rows.values_list("pk", "merged_into", "name", "email")
+    ]
+    return {
+        value: {pk for pk, name, email in known if said in {name, email}}
+        or {pk for pk, _, email in known if email.startswith(f"{said}@")}
+        or {pk for pk, name, _ in known if said in name.split()}
+        for value, said in bare.items()
+    }
 
 
 def _requester(asked: Asked, term: Term) -> Q:

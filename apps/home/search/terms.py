@@ -51,8 +51,8 @@ SPECS = {
         Spec("kind", Takes.CHOICE, "kind", "standard, normal or emergency", _lower(Kind)),
         Spec("aspect", Takes.CHOICE, "aspect", "what is touched", _lower(Aspect)),
         Spec("risk", Takes.NUMBER, "risk", "points, such as >=20"),
-        Spec("owner", Takes.PERSON, "owner", "@me, an address or a name: who answers for a service of it"),
-        Spec("requester", Takes.PERSON, "requester", "@me, an address or a name: who asked for it"),
+        Spec("owner", Takes.PERSON, "owner", "@me, @name, an address or a name: who answers for a service of it"),
+        Spec("requester", Takes.PERSON, "requester", "@me, @name, an address or a name: who asked for it"),
         Spec("label", Takes.NAME, "label", "a label of it"),
         Spec("version", Takes.NAME, "version", "the label of a version, such as 3.18.1"),
         Spec("commit", Takes.HEX, "commit", "the beginning of a commit, seven digits or more"),
@@ -78,6 +78,8 @@ def read_value(spec: Spec, text: str) -> str:
 def why_not_value(spec: Spec, value: str) -> tuple[str, str] | None:
     """What is wrong with a value and the cure, or None."""
     match spec.takes:
+        case Takes.CHOICE if value not in spec.choices and spec.key == "is":
+            return f"No change can be “{value}”.", f"Write one of {', '.join(spec.choices)}."
         case Takes.CHOICE if value not in spec.choices:
             return f"“{value}” is no {spec.key}.", f"Write one of {', '.join(spec.choices)}."
         case Takes.HEX if not HEX.fullmatch(value):

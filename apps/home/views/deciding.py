@@ -6,17 +6,20 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from apps.approvals.actions import send_back_change, withdraw_sign_off
-from apps.approvals.facts import review_facts
+from apps.approvals.facts import review_facts, standing_sign_offs
 from apps.changes.access import get_change, get_leg
 from apps.changes.actions import close_change, comment_on_change, finish_change, withdraw_change
+from apps.changes.mentions import mentions_of_nobody
 from apps.changes.models import Change
 from apps.core.pages import PageRequest
 from apps.core.refusals import BadContent, Refused
 from apps.home.deciding_forms import Comment, NeededReason, Reason, Review, Shown, SlotTimes
 from apps.home.facts.change_page import own_agreement, why_not_offered
+from apps.home.facts.planning import walls_said
 from apps.home.views.reading import change_answer
 from apps.schedule.actions import book_slot, release_slot
 
@@ -40,7 +43,7 @@ def taken(request: PageRequest, change: Change, form: Shown, *, key: str, work: 
 def sign_off_withdrawal(request: PageRequest, ref: str) -> HttpResponse:
     """Take one's own sign-off back."""
     change = get_change(request.user, ref)
-    own = own_agreement(request.user, review_facts(change))
+    own = own_agreement(request.user, review_facts(change), standing_sign_offs(change))
     if own is None:
         raise Http404
     form = Reason(request.POST, auto_id="unsign_%s")
@@ -103,7 +106,11 @@ def change_comment(request: PageRequest, ref: str) -> HttpResponse:
     def work() -> None:
         comment_on_change(change_id=change.pk, text=form.cleaned_data["text"], by=request.user.actor)
 
-    return taken(request, change, form, key="comment", work=work, done="Your comment is kept.")
+    answer = taken(request, change, form, key="comment", work=work, done="Your comment is kept.")
+    if answer.status_code == 302 and (unknown := mentions_of_nobody(form.cleaned_data["text"], change=change)):
+        names = ", ".join(f"@{name}" for name in unknown)
+        messages.warning(request, f"{names} told nobody: no one person who sees {change.ref} is called so. Write their whole address.")
+    return answer
 
 
 @require_POST
@@ -121,8 +128,10 @@ def leg_slot(request: PageRequest, ref: str, leg: UUID) -> HttpResponse:
 
     def work() -> None:
         given = form.cleaned_data
-        book_slot(
-            leg_id=found.pk, starts_at=given["starts_at"], ends_at=given["ends_at"], time_zone=request.user.time_zone, by=request.user.actor
-        )
+        times = {"starts_at": given["starts_at"], "ends_at": given["ends_at"]}
+        slot = book_slot(leg_id=found.pk, **times, time_zone=request.user.time_zone, by=request.user.actor)
+        zone = timezone.get_current_timezone()
+        for said in walls_said(found.target, starts_at=slot.starts_at, ends_at=slot.ends_at, zone=zone):
+            messages.warning(request, said)
 
     return taken(request, change, form, key=key, work=work, done="The slot is planned. No sign-off lapsed by it.")

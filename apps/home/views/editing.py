@@ -1,7 +1,6 @@
 """Asking for a change and editing it: one address each, whose buttons say what shall be done with what was written."""
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -12,25 +11,29 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.approvals.actions import ask_for_change, revise_change, submit_change
-from apps.changes.access import changes_for, get_change, model_version
+from apps.changes.access import get_change, model_version
 from apps.changes.actions import drop_draft_input, keep_draft_input, place_change_after
-from apps.changes.content import Content, why_not_content
-from apps.changes.models import Change
-from apps.changes.steps import why_content_not_ready
-from apps.changes.steps.models import why_not_as_modelled
+from apps.changes.content import Content
+from apps.changes.facts import content_of
+from apps.changes.models import Change, Revision
 from apps.core.pages import PageRequest, render_page
-from apps.core.references import parse_number
 from apps.core.refusals import BadContent, Refused
+from apps.home.facts.agreement import submitted_words
 from apps.home.facts.change_page import newest_of
-from apps.home.facts.version import derived_aspects
+from apps.home.filling import values_of
 from apps.home.forms.rows import MOST_ITEMS, MOST_STEPS
-from apps.home.planning import plan_start
+from apps.home.merging import merged
+from apps.home.planning import plan_start, walls_ahead
 from apps.home.sheet import Sheet
 from apps.home.starting import Start, identified, start_of_edit, start_of_new
-from apps.home.typed import OPERATION, Values, body_of, changed_rows, rows_of, sent_values, with_rows
-from apps.home.views.form_page import Desk, beside, common, fits, form_page, reach
+from apps.home.typed import OPERATION, Values, body_of, changed_rows, sent_values
+from apps.home.views.beside import beside, named, reach
+from apps.home.views.checking import looked, needed_numbers, with_rungs
+from apps.home.views.desk import Desk
+from apps.home.views.form_page import Kept, Newer, common, form_page
 
-STALE = "stale_revision"
+STALE, FROZEN = "stale_revision", "item_is_frozen"
+TABLES = {"items": "Services", "plan": "The steps of the plan", "rollback": "The steps of the way back"}
 
 
 @require_http_methods(["GET", "POST"])
@@ -78,18 +81,21 @@ def answered(desk: Desk) -> HttpResponse:
     return looked_at(desk, values)
 
 
-def keep(desk: Desk, values: Values) -> bool:
-    """Keep what is typed, under the id that this page was drawn with; False where this form was sent or discarded before."""
+def keep(desk: Desk, values: Values) -> Kept:
+    """Keep what is typed, under the id that this page was drawn with."""
     draft, replaces = (id_in(values, name) for name in ("draft", "replaces"))
     values["draft"] = [str(draft or uuid4())]
-    row = keep_draft_input(
-        draft_id=UUID(values["draft"][0]),
-        body=body_of(values),
-        by=desk.request.user.actor,
-        change_id=desk.change.pk if desk.change else None,
-        replaces=replaces,
-    )
-    return row.finished_at is None
+    try:
+        row = keep_draft_input(
+            draft_id=UUID(values["draft"][0]),
+            body=body_of(values),
+            by=desk.request.user.actor,
+            change_id=desk.change.pk if desk.change else None,
+            replaces=replaces,
+        )
+    except BadContent as error:
+        return Kept(None, " ".join(said for sentences in error.errors.values() for said in sentences))
+    return Kept(None if row.finished_at else timezone.now(), became=row.became)
 
 
 def id_in(values: Values, name: str) -> UUID | None:
@@ -102,13 +108,12 @@ def id_in(values: Values, name: str) -> UUID | None:
 
 def kept(desk: Desk, values: Values) -> HttpResponse:
     """Say when it was kept, and what would come of it."""
-    is_kept = keep(desk, values)
+    word = keep(desk, values)
     if not desk.request.htmx:
-        return form_page(desk, desk.filled(values), values)
-    now = timezone.now()
-    context = {"beside": beside(desk, values, now=now), "change": desk.change, "refusal": None, "is_part": True}
-    response = render_page(desk.request, "home/_kept.html", context | {"kept_at": now if is_kept else None})
-    if is_kept:
+        return form_page(desk, desk.filled(values), values, kept=word, status=422 if word.why_not else 200)
+    context = {"beside": beside(desk, values, now=timezone.now()), "change": desk.change, "refusal": None, "is_part": True}
+    response = render_page(desk.request, "home/_kept.html", context | {"kept": word})
+    if word.at:
         response["HX-Trigger"] = "draft-kept"  # else this tab is the only one that has it
     return response
 
@@ -119,25 +124,14 @@ def rows_changed(desk: Desk, values: Values, operation: re.Match[str]) -> HttpRe
     values = changed_rows(values, operation, most=MOST_ITEMS if table == "items" else MOST_STEPS)
     if table == "items":
         values = with_rungs(desk, values)
-    keep(desk, values)
+    word = keep(desk, values)
     sheet = desk.filled(values)
     if not desk.request.htmx:
-        return form_page(desk, sheet, values)
-    context = common(desk, sheet) | {"new_row": operation[1] == "add", "table": table}
+        return form_page(desk, sheet, values, kept=word, status=422 if word.why_not else 200)
+    context = common(desk, sheet) | {"table": table, "kept": word}
     return render_page(
         desk.request, "home/_item_rows.html" if table == "items" else "home/_step_rows.html", context | {"steps": getattr(sheet, table)}
     )
-
-
-def with_rungs(desk: Desk, values: Values) -> Values:
-    """Each service goes everywhere it can where nothing that fits was chosen for it."""
-    offer, rows = desk.shelf.for_values(values), rows_of(values, "items")
-    for row in rows:
-        service = "".join(row.get("service", [])[:1])
-        rungs = [slug for slug, _, _ in offer.rungs(service)] if service in offer.services else []
-        if rungs:
-            row["environments"] = [slug for slug in row.get("environments", []) if slug in rungs] or rungs
-    return with_rows(values, "items", rows)
 
 
 def discarded(desk: Desk, values: Values) -> HttpResponse:
@@ -147,83 +141,68 @@ def discarded(desk: Desk, values: Values) -> HttpResponse:
     return redirect("home:change", ref=desk.change.ref) if desk.change else redirect(f"{desk.address}?blank=1")
 
 
-def forget(desk: Desk, values: Values) -> None:
-    """Drop what was kept under the ids of this page."""
+def forget(desk: Desk, values: Values, *, became: Change | None = None) -> None:
+    """Drop what was kept under the ids of this page; BECAME is the change that it was sent as."""
     draft, replaces = (id_in(values, name) for name in ("draft", "replaces"))
     if draft is not None:
-        drop_draft_input(draft_id=draft, replaces=replaces, by=desk.request.user.actor)
+        drop_draft_input(draft_id=draft, replaces=replaces, by=desk.request.user.actor, became=became.pk if became else None)
 
 
 def looked_at(desk: Desk, values: Values) -> HttpResponse:
     """The same form with what would come of it; what cannot be taken is said, what is missing stands beside it."""
-    sheet = desk.bound(values)
-    ok = sheet.is_valid() and not desk.evidence.errors
-    if ok:
-        errors = why_not_content(desk.written(sheet, now=timezone.now())) | why_not_named(desk, sheet)
-        if not sheet.form.said("title").strip():
-            errors.pop("story.title", None)  # it gets one from its services; as long as there is none, nothing is wrong
-        sheet.put_errors(errors)
-        ok = not errors
+    look = looked(desk, values, complete=False)
     digest = desk.request.POST.get("revision_digest", "")
     if desk.change and digest and digest != newest_of(desk.change).digest:
-        return form_page(desk, sheet, values, newer=newest_of(desk.change), status=409)
-    return form_page(desk, sheet, values, status=200 if ok else 422)
+        return overtaken(desk, look.values, desk.change)
+    return form_page(desk, look.sheet, look.values, status=422 if look.is_wrong else 200)
 
 
-def why_not_named(desk: Desk, sheet: Sheet) -> dict[str, list[str]]:
-    """Names of changes and models that lead nowhere; field to sentences."""
-    found: dict[str, list[str]] = {}
-    model = sheet.form.said("model")
-    if model and model_version(model) is None:
-        found["story.model"] = ["There is no such change model. Begin again from one of the list."]
-    numbers = needed_numbers(sheet)
-    seen = set(changes_for(desk.request.user).filter(pk__in=numbers).values_list("pk", flat=True))
-    if missing := [number for number in numbers if number not in seen]:
-        found["story.needs"] = [f"There is no {', '.join(f'CHG-{number}' for number in missing)} that you may see."]
-    return found
+def overtaken(desk: Desk, values: Values, change: Change) -> HttpResponse:
+    """The form over what somebody saved meanwhile: what this person left alone is theirs now, what both wrote is shown."""
+    desk.change, newest = change, newest_of(change)
+    seen = desk.request.POST.get("revision_digest", "")
+    base = change.revisions.filter(digest=seen).first() if seen.isalnum() else None
+    if base is None:
+        return form_page(desk, desk.bound(values), values, newer=Newer(newest, [], is_taken_over=False), status=409)
+    was, theirs = (shown_in(desk, revision) for revision in (base, newest))
+    both = merged(values, base=was, theirs=theirs)
+    sheet = desk.bound(both.values)
+    clashes = [clash(sheet, name, theirs) for name in both.clashes]
+    return form_page(desk, sheet, both.values, newer=Newer(newest, clashes, is_taken_over=bool(both.taken)), status=409)
 
 
-def needed_numbers(sheet: Sheet) -> list[int]:
-    """The changes that go first."""
-    return [number for text in sheet.form.cleaned_data.get("needs", ()) if (number := parse_number(text, prefix="CHG"))]
+def shown_in(desk: Desk, revision: Revision) -> Values:
+    """What the form would show of a revision."""
+    offer = desk.shelf.offer
+    return values_of(content_of(revision), services=offer.services.values(), ladder=offer.ladder.values())
 
 
 def saved(desk: Desk, values: Values, *, wants_submission: bool) -> HttpResponse:
     """Create or revise, and submit where that was asked for."""
-    sheet = desk.bound(values)
-    content = written(desk, sheet, complete=wants_submission or bool(desk.change and desk.change.is_open))
-    if content is None:
-        return form_page(desk, sheet, values, status=422)
+    look = looked(desk, values, complete=wants_submission or bool(desk.change and desk.change.is_open))
+    sheet, content = look.sheet, look.content
+    if look.is_wrong:
+        return form_page(desk, sheet, look.values, status=422)
     try:
         change = stored(desk, sheet, content, is_submitted=wants_submission)
     except BadContent as error:
-        sheet.put_errors(error.errors)
+        desk.put_errors(sheet, error.errors)
         return form_page(desk, sheet, values, status=422)
     except Refused as error:
+        if error.refusal.code == FROZEN:
+            desk.put_errors(sheet, {"": [str(error.refusal)]})
+            return form_page(desk, sheet, look.values, status=409)
         if error.refusal.code != STALE or desk.change is None:
             raise
-        return form_page(desk, sheet, values, newer=newest_of(get_change(desk.request.user, desk.change.ref)), status=409)
+        return overtaken(desk, values, get_change(desk.request.user, desk.change.ref))
     unplanned = planned_as_written(desk, sheet, content, change)
-    forget(desk, values)
+    forget(desk, values, became=change)
     if unplanned:
         messages.warning(desk.request, f"The planned start is not kept. {unplanned}")
-    said = f"{change.ref} is in review. Whoever must agree sees it now." if wants_submission else f"{change.ref} is saved."
-    messages.success(desk.request, said)
+    for said in walls_ahead(change, zone=timezone.get_current_timezone()):
+        messages.warning(desk.request, said)
+    messages.success(desk.request, submitted_words(change) if wants_submission else f"{change.ref} is saved.")
     return redirect("home:change", ref=change.ref)
-
-
-def written(desk: Desk, sheet: Sheet, *, complete: bool) -> Content | None:
-    """The content that was sent; None where something in it cannot be taken, which is then said on its field."""
-    if not sheet.is_valid() or desk.evidence.errors:
-        return None
-    now = timezone.now()
-    content = with_aspects(sheet, desk.written(sheet, now=now))
-    errors = why_not_content(content) or (why_not_ready(desk, sheet, content, now=now) if complete else {})
-    errors |= why_not_named(desk, sheet)
-    if said := fits(sheet, content):
-        errors["period.slot_start"] = said
-    sheet.put_errors(errors)
-    return None if errors else content
 
 
 def planned_as_written(desk: Desk, sheet: Sheet, content: Content, change: Change) -> str:
@@ -232,25 +211,12 @@ def planned_as_written(desk: Desk, sheet: Sheet, content: Content, change: Chang
     return plan_start(change, start, reach=reach(sheet, content), zone=content.period.zone, by=desk.request.user.actor)
 
 
-def why_not_ready(desk: Desk, sheet: Sheet, content: Content, *, now: datetime) -> dict[str, list[str]]:
-    """What is missing before submission, the evidence of its model included; field to sentences."""
-    version = desk.change.made_from if desk.change else model_version(sheet.form.said("model"))
-    return why_content_not_ready(content, now=now) | why_not_as_modelled(version, content)
-
-
-def with_aspects(sheet: Sheet, content: Content) -> Content:
-    """Where nobody ticked what is touched, the files say it, as far as a repository tells."""
-    if content.scope.aspects:
-        return content
-    found = {
-        aspect
-        for row in sheet.said_items()
-        if (service := row.offer.services.get(row.chosen)) and service.repository
-        for text in row.cleaned_data.get("identities", ())
-        if text.startswith("git:")
-        for aspect in derived_aspects(service, text.removeprefix("git:"), row.cleaned_data.get("environments", ()))
-    }
-    return replace(content, scope=replace(content.scope, aspects=frozenset(found)))
+def clash(sheet: Sheet, name: str, theirs: Values) -> tuple[str, str, str]:
+    """A field that both wrote: what people call it, where it is, what the other one wrote."""
+    if name in TABLES:
+        return TABLES[name], f"rows-{name}", ""
+    said = ", ".join(theirs.get(name, []))
+    return (*named(sheet.form[name]), said or "nothing")
 
 
 def stored(desk: Desk, sheet: Sheet, content: Content, *, is_submitted: bool) -> Change:
@@ -258,7 +224,10 @@ def stored(desk: Desk, sheet: Sheet, content: Content, *, is_submitted: bool) ->
     by, needs = desk.request.user.actor, needed_numbers(sheet)
     if desk.change is None:
         version = model_version(sheet.form.said("model"))
-        return ask_for_change(content=content, by=by, is_submitted=is_submitted, needs=needs, made_from=version.pk if version else None)
+        is_emergency, made_from = sheet.form.said("emergency") == "True", version.pk if version else None
+        return ask_for_change(
+            content=content, by=by, is_submitted=is_submitted, needs=needs, made_from=made_from, is_emergency=is_emergency
+        )
     revise_change(change_id=desk.change.pk, content=content, by=by, revision_digest=desk.request.POST.get("revision_digest", ""))
     place_change_after(change_id=desk.change.pk, needs=needs, by=by)
     if is_submitted and not desk.change.is_open:
@@ -286,11 +255,11 @@ def not_ready(request: PageRequest, change: Change, error: BadContent) -> HttpRe
     desk.show_evidence(values, restored=False)
     sheet = desk.bound(values)
     sheet.is_valid()
-    sheet.put_errors(error.errors)
+    desk.put_errors(sheet, error.errors)
     return form_page(desk, sheet, values, status=422)
 
 
 def in_review(request: HttpRequest, change: Change) -> HttpResponse:
     """Say that others see it now."""
-    messages.success(request, f"{change.ref} is in review. Whoever must agree sees it now.")
+    messages.success(request, submitted_words(change))
     return redirect("home:change", ref=change.ref)

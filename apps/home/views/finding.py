@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +13,9 @@ from apps.changes.access import get_change, get_saved_search
 from apps.changes.actions import remove_search, save_search, unwatch_change, watch_change
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent
+from apps.home.facts.awaited import awaited
 from apps.home.facts.exporting import EXPORTED, csv_lines
+from apps.home.facts.jumping import address_of
 from apps.home.facts.listing import USUAL, VIEWS, Ask, Listing, found_by, listing, saved_searches
 from apps.home.facts.suggesting import suggestions
 from apps.home.search.grammar import LONGEST, parse, printed
@@ -34,16 +36,21 @@ COLUMNS = (
 
 @require_safe
 def changes(request: PageRequest) -> HttpResponse:
-    """The changes a search means, a page at a time."""
+    """The changes a search means, a page at a time; a number alone leads to what it names."""
+    ask = asked(request)
+    if not ask.after and (there := address_of(request.user, ask.text)):
+        return redirect(there)
     return list_answer(request, NamedSearch())
 
 
 def list_answer(request: PageRequest, form: NamedSearch, *, ask: Ask | None = None, status: int = 200) -> HttpResponse:
     """The whole list page."""
     ask = ask or asked(request)
-    found = listing(request.user, ask, now=timezone.now())
     kept = saved_searches(request.user)
-    context: dict[str, Any] = {"found": found, "ask": ask, "kept": kept, "form": form, "views": views(ask, [*VIEWS.items()])}
+    now = timezone.now()
+    found = listing(request.user, ask, now=now, beside=[kept])
+    rows = [(row, awaited(row.change, row.legs, starts_at=row.starts_at, now=now)) for row in found.rows]
+    context: dict[str, Any] = {"rows": rows, "found": found, "ask": ask, "kept": kept, "form": form, "views": views(ask, [*VIEWS.items()])}
     context |= {"kept_views": views(ask, [(one.name, one.text) for one in kept]), "columns": columns(ask, found)}
     context |= {"newest_url": address(ask) if ask.after else "", "export_url": f"{reverse('home:changes_export')}{address(ask)}"}
     context |= {"older_url": address(ask, after=found.next_cursor) if found.next_cursor else "", "exported": EXPORTED}
@@ -96,12 +103,13 @@ def changes_suggestions(request: PageRequest) -> HttpResponse:
 
 
 @require_safe
-def changes_export(request: PageRequest) -> StreamingHttpResponse | HttpResponseRedirect:
-    """The whole search as a table for a spreadsheet, streamed; what cannot be read is told on the page."""
+def changes_export(request: PageRequest) -> StreamingHttpResponse | HttpResponse:
+    """The whole search as a table for a spreadsheet, streamed; what cannot be read is told in its place."""
     ask = asked(request)
     wanted, _, order, problems = found_by(request.user, ask.text, sort=ask.sort, now=timezone.now())
     if problems:
-        return redirect(f"{reverse('home:changes')}{address(ask)}")
+        said = "\n".join(f"{one.term}: {one.message} {one.cure}" for one in problems)
+        return HttpResponse(f"{said}\n", status=422, content_type="text/plain; charset=utf-8")
     answer = StreamingHttpResponse(csv_lines(wanted, order), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="changes-{timezone.localdate():%Y-%m-%d}.csv"'
     answer["X-Content-Type-Options"] = "nosniff"

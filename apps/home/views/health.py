@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.audit.seal import seal_lag
 from apps.deployments.models import Deployment
 from apps.deployments.states import WORKED_ON
+from apps.gate.functions import are_made
 
 MOST_LAG_SECONDS = 30
 REMEMBERED: set[str] = set()
@@ -35,10 +36,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def is_migrated() -> bool:
-    """Whether no migration of ours waits to be applied. A yes is remembered: this process's code does not change any more."""
+    """Whether no migration of ours waits to be applied and the gate's functions are made. A yes is remembered: this process's code does not change any more."""
     if not REMEMBERED:
         executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()) or not are_made():
             return False
         REMEMBERED.add("migrated")
     return True

@@ -7,11 +7,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.core.pages import PageRequest, render_page
-from apps.home.facts.inbox import PAGE, decided_by, delegated_to, scope_words, stand_ins_of, waiting_for_signature
+from apps.gate.proposals import proposals_waiting_for
+from apps.home.facts.exceptions import exceptions_waiting_for
+from apps.home.facts.inbox import PAGE, counted_for_signature, decided_by, delegated_to, scope_words, stand_ins_of, waiting_for_signature
 from apps.home.views.reading import number_in
 
 TABS = {"waiting": "Waiting for me", "decided": "Decided by me", "delegated": "In another's place"}
-COUNTED = 9
 
 
 @require_safe
@@ -28,20 +29,22 @@ def inbox(request: PageRequest) -> HttpResponse:
             words = scope_words(given)
             context |= {"queue": delegated_to(request.user, now=now), "stand_ins": [(one, words[one.pk]) for one in given]}
         case _:
-            context["queue"] = waiting_for_signature(request.user, now=now)
+            context |= {
+                "queue": waiting_for_signature(request.user, now=now),
+                "exceptions": exceptions_waiting_for(request.user, now=now),
+                "proposals": proposals_waiting_for(request.user, now=now),
+            }
     return render_page(request, "home/inbox.html", context | {"most": PAGE})
 
 
 @require_safe
 def inbox_count(request: PageRequest) -> HttpResponse:
-    """How many wait, for the navigation: counted as far as one digit goes, and kept by the browser for a moment.
+    """How many wait, for the navigation: the number of the first page, kept by the browser for a moment.
 
     Asked for without a script it is the inbox itself."""
     if not request.htmx:
         return inbox(request)
-    queue = waiting_for_signature(request.user, now=timezone.now(), most=COUNTED + 1, looked_at=2 * COUNTED)
-    count = len(queue.wanted)
-    word = f"{COUNTED}+" if count > COUNTED or (count and not queue.is_whole) else str(count or "")
+    word = counted_for_signature(request.user, now=timezone.now()).word
     answer = render_page(request, "home/_inbox_count.html", {"count": word})
     answer["Cache-Control"], answer["Vary"] = "private, max-age=20", "HX-Request, Cookie"
     return answer

@@ -9,28 +9,35 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.access import roles_of
-from apps.changes.access import change_models, get_model
-from apps.changes.actions import retire_change_model, write_change_model
+from apps.accounts.facts import are_two_administrators
+from apps.accounts.models import Team
+from apps.catalog.access import services_for
+from apps.changes.access import change_models, get_model, waiting_model_proposals
+from apps.changes.actions import propose_change_model, retire_change_model, write_change_model
+from apps.changes.content.coverage import Coverage
 from apps.changes.content.templates import Template, read_template
-from apps.changes.models import ChangeModel, ChangeModelVersion
+from apps.changes.facts import waiting_model_proposal
+from apps.changes.models import ChangeModel, ChangeModelProposal, ChangeModelVersion
 from apps.changes.rules import why_not_write_model
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent, Refused
+from apps.home.facts.modelling import agreed_words, covered_words, fixed_words, hints_for
 from apps.home.filling import place_of, template_values
 from apps.home.forms import ModelDraft, NewModelDraft, Steps
 from apps.home.forms.rows import MOST_STEPS
 from apps.home.sheet import row_values, said_steps, steps_of
 from apps.home.typed import OPERATION, Values, changed_rows, completed, query_of, sent_values, without_rows
 
-MANY = ("aspects", "evidence")
+MANY = ("aspects", "evidence", "covered_environments", "fixed")
 
 
 @require_safe
 def models(request: PageRequest) -> HttpResponse:
-    """Every model that is offered."""
-    rows = [(model, read_template(bytes(model.version.body))) for model in change_models() if model.version]
-    context = {"rows": rows, "refusal": why_not_write_model(roles_of(request.user))}
-    return render_page(request, "home/change_models.html", context)
+    """Every model that is offered, and every wording that waits for a second person."""
+    read = [(model, read_template(bytes(model.version.body))) for model in change_models() if model.version]
+    rows = [(model, says, covered_words(says.coverage, reader=request.user) if says.coverage else "") for model, says in read]
+    refusal = why_not_write_model(roles_of(request.user))
+    return render_page(request, "home/change_models.html", {"rows": rows, "refusal": refusal, "waiting": waiting_model_proposals()})
 
 
 @require_http_methods(["GET", "POST"])
@@ -38,7 +45,7 @@ def new_model(request: PageRequest) -> HttpResponse:
     """Write the first version of a model."""
     if request.method == "POST":
         return written(request, None)
-    return model_page(request, filled(completed({}), None), None)
+    return model_page(request, filled(request, completed({}), None), None)
 
 
 @require_http_methods(["GET", "POST"])
@@ -47,8 +54,8 @@ def change_model(request: PageRequest, slug: str) -> HttpResponse:
     version = get_model(slug)
     if request.method == "POST":
         return written(request, version)
-    values = template_values(read_template(bytes(version.body))) | own_values(version)
-    return model_page(request, filled(values, version), version)
+    values = template_values(read_template(bytes(version.body))) | own_values(request, version)
+    return model_page(request, filled(request, values, version), version)
 
 
 @require_POST
@@ -59,17 +66,31 @@ def model_retirement(request: PageRequest, slug: str) -> HttpResponse:
     return redirect("home:change_models")
 
 
-def own_values(version: ChangeModelVersion) -> Values:
+def own_values(request: PageRequest, version: ChangeModelVersion) -> Values:
     """The values of what only a model has."""
     template = read_template(bytes(version.body))
     days = "" if template.days is None else str(template.days)
-    return {"name": [version.model.name], "use": [template.use], "evidence": sorted(template.evidence), "days": [days]}
+    values: Values = {"name": [version.model.name], "use": [template.use], "evidence": sorted(template.evidence), "days": [days]}
+    return values | {"kind": [template.kind.value]} | (covered_values(request, template.coverage) if template.coverage else {})
 
 
-def filled(values: Values, version: ChangeModelVersion | None) -> dict[str, Any]:
+def covered_values(request: PageRequest, coverage: Coverage) -> Values:
+    """What is approved beforehand, by the short names of today."""
+    services = services_for(request.user).filter(public_id__in=[one.id for one in coverage.services])
+    teams = Team.objects.filter(public_id__in=[one.id for one in coverage.teams]).order_by("slug")
+    return {
+        "pre_approved": ["on"],
+        "covered_services": [", ".join(services.values_list("slug", flat=True))],
+        "covered_teams": [", ".join(teams.values_list("slug", flat=True))],
+        "covered_environments": [str(one.id) for one in coverage.environments],
+        "fixed": sorted(coverage.fixed),
+    }
+
+
+def filled(request: PageRequest, values: Values, version: ChangeModelVersion | None) -> dict[str, Any]:
     """The forms with what is there already."""
     initial = {name: texts if name in MANY else "".join(texts[:1]) for name, texts in without_rows(values).items()}
-    form = (ModelDraft if version else NewModelDraft)(initial=initial)
+    form = (ModelDraft if version else NewModelDraft)(initial=initial, person=request.user)
     return {"form": form} | {name: Steps(prefix=name, initial=row_values(values, name)) for name in ("plan", "rollback")}
 
 
@@ -77,7 +98,22 @@ def model_page(request: PageRequest, forms: dict[str, Any], version: ChangeModel
     """The form of a model, or why it is only read."""
     refusal = why_not_write_model(roles_of(request.user))
     context = forms | {"version": version, "model": version.model if version else None, "refusal": refusal, "action": request.path}
+    if version:
+        context |= in_force(request, version)
     return render_page(request, "home/change_model.html", context, status=status)
+
+
+def in_force(request: PageRequest, version: ChangeModelVersion) -> dict[str, Any]:
+    """What comes of a change that begins from this version, and what waits to take its place."""
+    says = read_template(bytes(version.body))
+    return {
+        "says": says,
+        "agreed": agreed_words(version),
+        "covered": covered_words(says.coverage, reader=request.user) if says.coverage else "",
+        "fixed": fixed_words(says.coverage) if says.coverage else "",
+        "hints": hints_for(says.kind),
+        "waiting": waiting_model_proposal(version.model.slug),
+    }
 
 
 def written(request: PageRequest, version: ChangeModelVersion | None) -> HttpResponse:
@@ -87,15 +123,18 @@ def written(request: PageRequest, version: ChangeModelVersion | None) -> HttpRes
     values = sent_values(request.POST)
     if (operation := OPERATION.fullmatch(request.POST.get("do", ""))) and operation[2] != "items":
         values = changed_rows(values, operation, most=MOST_STEPS)
-        return model_page(request, filled(values, version), version)
+        return model_page(request, filled(request, values, version), version)
     sent = query_of(values)
-    forms: dict[str, Any] = {"form": (ModelDraft if version else NewModelDraft)(sent)}
+    forms: dict[str, Any] = {"form": (ModelDraft if version else NewModelDraft)(sent, person=request.user)}
     forms |= {name: Steps(sent, prefix=name) for name in ("plan", "rollback")}
-    model = saved(request, forms, version) if are_valid(forms.values()) else None
-    if model is None:
+    made = saved(request, forms, version) if are_valid(forms.values()) else None
+    if made is None:
         return model_page(request, forms, version, status=422)
-    messages.success(request, f"{model.name} is saved. Changes begin from this version from now on.")
-    return redirect("home:change_model", slug=model.slug)
+    if isinstance(made, ChangeModelProposal):
+        messages.success(request, f"{made.name} is proposed. It holds when another administrator or a release manager agrees.")
+        return redirect("home:model_proposal", made.public_id)
+    messages.success(request, f"{made.name} is saved. Changes begin from this version from now on.")
+    return redirect("home:change_model", slug=made.slug)
 
 
 def are_valid(forms: Iterable[Any]) -> bool:
@@ -103,15 +142,14 @@ def are_valid(forms: Iterable[Any]) -> bool:
     return [form.is_valid() for form in forms].count(False) == 0
 
 
-def saved(request: PageRequest, forms: dict[str, Any], version: ChangeModelVersion | None) -> ChangeModel | None:
-    """The model as it is now; None where something cannot be taken, which is then said on its field."""
+def saved(request: PageRequest, forms: dict[str, Any], version: ChangeModelVersion | None) -> ChangeModel | ChangeModelProposal | None:
+    """The model as it is now, or what is proposed; None where something cannot be taken, which is then said on its field."""
     form = forms["form"]
     template: Template = form.template(plan=steps_of(forms["plan"]), rollback=steps_of(forms["rollback"]))
-    given = {"name": form.said("name"), "template": template, "by": request.user.actor}
+    verb = propose_change_model if template.coverage and are_two_administrators() else write_change_model
+    which = {"model_id": version.model_id} if version else {"slug": form.said("slug")}
     try:
-        if version is None:
-            return write_change_model(slug=form.said("slug"), **given)
-        return write_change_model(model_id=version.model_id, **given)
+        return verb(name=form.said("name"), template=template, by=request.user.actor, **which)
     except BadContent as error:
         put_errors(forms, error)
         return None

@@ -5,15 +5,17 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.facts import has_administrator
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent
 from apps.home.actions import FirstPerson, set_up_installation
+from apps.home.facts.inbox import counted_for_signature
 from apps.home.facts.lamps import gates_now, walls_now
 from apps.home.facts.matrix import matrix_for
-from apps.home.facts.overview import in_flight, recent_incidents, waiting_for
+from apps.home.facts.overview import in_flight, recent_incidents, unfinished_of
 from apps.home.first_run_form import FirstRun
 
 
@@ -25,8 +27,10 @@ def home(request: PageRequest) -> HttpResponse:
         return redirect("account_login" if has_administrator() else "home:first_run")
     gates = gates_now()
     shut = [gate for gate in gates if gate.is_shut]
-    context = {"gates": gates, "shut": shut, "waiting": waiting_for(request.user), "flights": in_flight(request.user)}
-    return render_page(request, "home/home.html", context | {"walls": walls_now(request.user), "incidents": recent_incidents(request.user)})
+    waiting = counted_for_signature(request.user, now=timezone.now())
+    context = {"gates": gates, "shut": shut, "waiting": waiting, "unfinished": unfinished_of(request.user)}
+    context |= {"flights": in_flight(request.user), "walls": walls_now(request.user), "incidents": recent_incidents(request.user)}
+    return render_page(request, "home/home.html", context)
 
 
 @login_not_required

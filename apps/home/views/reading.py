@@ -13,8 +13,8 @@ from apps.changes.models import Change
 from apps.core.pages import PageRequest, render_page
 from apps.home.deciding_forms import LOCAL, Comment, NeededReason, Reason, Review, Shown, SlotTimes
 from apps.home.facts.change_page import ChangePage, Looking, Verb, change_page
+from apps.home.facts.exceptions import told_exceptions
 from apps.home.facts.ladder import ladder
-from apps.home.facts.needs import neighbours_of
 
 LARGEST_KEY = 2**63 - 1
 FORMS: dict[str, type[Shown]] = {
@@ -67,7 +67,7 @@ def change_answer(request: PageRequest, change: Change, *, status: int = 200, **
     forms = {name: bound.get(name) or made(auto_id=f"{name}_%s") for name, made in FORMS.items()}
     context: dict[str, Any] = {"page": page, "change": change, "rungs": page.rungs, "forms": forms, "verbs": with_forms(page.verbs, forms)}
     context |= {"plans": with_slots(page, bound), "left": with_forms([verb for verb in page.verbs if not verb.is_plain], forms)}
-    context["neighbours"] = neighbours_of(change, request.user)
+    context |= {"neighbours": page.neighbours, "exceptions": told_exceptions(page.exceptions, now=timezone.now())}
     return render_page(request, "home/change.html", context, status=status)
 
 

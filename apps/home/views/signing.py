@@ -92,21 +92,24 @@ def look(request: PageRequest, ref: str) -> HttpResponse:
 
 
 def sign(request: PageRequest, change: Change, form: SignOffProof, *, data: bytes) -> SignOff:
-    """Prove who signs, then sign. A wrong password is counted whatever comes after it."""
-    person, given, way = request.user, form.cleaned_data, read_statement(data).by.get("credential")
+    """Prove who signs, then sign."""
+    signed = signed_by(request, form, data=data, way=read_statement(data).by.get("credential", ""))
+    return sign_statement(change_id=change.pk, signed=signed, by=signer(request.user))
+
+
+def signed_by(request: PageRequest, form: SignOffProof, *, data: bytes, way: str) -> Signed:
+    """A statement with what proves that this person signs it. A wrong password is counted whatever comes after it."""
+    person, given = request.user, form.cleaned_data
     by = signer(person)
     if way == PASSKEY:
         party = relying_party()
         try:
-            assertion = read_assertion(given["credential"], rp_id=party.id, origin=party.origin)
+            return Signed(data, assertion=read_assertion(given["credential"], rp_id=party.id, origin=party.origin))
         except NotAnAssertion as error:
             raise BadContent({"credential": [NO_ANSWER]}) from error
-        return sign_statement(change_id=change.pk, signed=Signed(data, assertion=assertion), by=by)
     if way == PASSWORD_AND_CODE:
-        proved = prove_by_code(person, password=given["password"], code=given["code"], by=by)
-    else:
-        proved = prove_by_password(person, password=given["password"], by=by)
-    return sign_statement(change_id=change.pk, signed=Signed(data, proved=proved), by=by)
+        return Signed(data, proved=prove_by_code(person, password=given["password"], code=given["code"], by=by))
+    return Signed(data, proved=prove_by_password(person, password=given["password"], by=by))
 
 
 def put_anew(request: PageRequest, change: Change, *, data: bytes, refusal: Refusal) -> HttpResponse:

@@ -7,12 +7,12 @@ from uuid import UUID
 from django.db.models import Q
 
 from apps.accounts.facts import standing_grants
-from apps.accounts.identities import normal_email
-from apps.accounts.models import Membership, Person
+from apps.accounts.models import Membership, Person, Team
 from apps.accounts.roles import Role
 from apps.catalog.facts import owners_of
 from apps.catalog.models import Service
 from apps.changes.facts import content_of
+from apps.changes.mentions import called_rows
 from apps.changes.models import Change, Comment, Watch
 
 
@@ -22,7 +22,7 @@ def standing_ids(people: Iterable[Person]) -> set[UUID]:
 
 
 def watchers_of(change: Change) -> set[UUID]:
-    """Who watches it, and whom it names as told: by mail address, by a name that is one person's alone, or by their team."""
+    """Who watches it, and whom it names as told: by @, mail address, a name that is one person's alone, or by their team."""
     watches = Watch.objects.filter(change=change).select_related("person__merged_into")
     told = {text.strip().casefold() for text in content_of(change.revision).story.told} if change.revision else set()
     return standing_ids(watch.person for watch in watches) | (people_called(told) if told else set())
@@ -30,20 +30,11 @@ def watchers_of(change: Change) -> set[UUID]:
 
 def people_called(words: set[str]) -> set[UUID]:
     """The people that these words name."""
-    present = Person.objects.present()
-    found = set(present.filter(email__in={normal_email(word) for word in words}).values_list("public_id", flat=True))
-    namesakes: dict[str, set[UUID]] = {}
-    by_name = Q()
-    for word in words:
-        by_name |= Q(name__iexact=word)
-    for name, public_id in present.filter(by_name).values_list("name", "public_id"):
-        namesakes.setdefault(name.casefold(), set()).add(public_id)
-    found |= {next(iter(ids)) for ids in namesakes.values() if len(ids) == 1}
-    in_team = Q()
-    for word in words:
-        in_team |= Q(team__name__iexact=word) | Q(team__slug=word)
-    members = Membership.objects.filter(in_team, ended_at__isnull=True, team__retired_at__isnull=True)
-    return found | set(members.values_list("person__public_id", flat=True))
+    rows = called_rows(words)
+    meant = [rows.meant(word) for word in sorted(words)]
+    teams = {team.pk for _, found in meant for team in found}
+    members = Membership.objects.filter(team__in=teams, ended_at__isnull=True).values_list("person__public_id", flat=True)
+    return {person.public_id for people, _ in meant for person in people} | set(members)
 
 
 def speakers_of(change: Change, *, before: datetime) -> set[UUID]:
@@ -55,6 +46,11 @@ def speakers_of(change: Change, *, before: datetime) -> set[UUID]:
 def owners_ids(service: Service) -> set[UUID]:
     """Who answers for a service."""
     return {person.public_id for _, person in owners_of(service)}
+
+
+def members_ids(team: Team) -> set[UUID]:
+    """Who is in a team now."""
+    return set(team.memberships.filter(ended_at__isnull=True).values_list("person__public_id", flat=True))
 
 
 def operators_ids(service: Service) -> set[UUID]:

@@ -15,6 +15,7 @@ from apps.incidents.access import names_of
 from apps.notifications.kinds import TOPICS, Kind, Relation
 from apps.notifications.models import Delivery
 
+TOLD_TO_THOSE_ALONE = {"delegation", "second_hand", "policy_proposal", "change_model_proposal", "relaxation"}  # whom it is about
 UNSEEN = "Something that you may not see."
 ROUTES = {"deployment": "deployments:deployment", "incident": "incidents:incident", "change": "home:change"}
 
@@ -45,7 +46,7 @@ def shown_to(reader: Person, deliveries: Iterable[Delivery]) -> list[Shown]:
 
 def _shown(row: Delivery, entry: StreamEntry | None, names: dict[str, str]) -> Shown:
     topic, because = TOPICS[Kind(row.kind)].label, Relation(row.relation).words
-    is_seen = row.subject in names or row.subject.startswith("delegation:")
+    is_seen = row.subject in names or row.subject.partition(":")[0] in TOLD_TO_THOSE_ALONE
     if entry is None or not is_seen:
         return Shown(row, "eye-off", "mute", UNSEEN, "", "", topic, because)
     said = sentence(entry, lambda text: names.get(text) or text.partition(":")[0].replace("_", " "))
@@ -54,7 +55,9 @@ def _shown(row: Delivery, entry: StreamEntry | None, names: dict[str, str]) -> S
 
 def url_of(subject: str, names: dict[str, str]) -> str:
     """The page of what a line is about; empty for what has none."""
-    kind = subject.partition(":")[0]
+    kind, _, public_id = subject.partition(":")
+    if kind == "person":
+        return reverse("accounts:person", args=[public_id]) if subject in names else ""
     ref = names.get(subject, "")
     if kind not in ROUTES or "-" not in ref:
         return ""

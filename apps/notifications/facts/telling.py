@@ -6,23 +6,50 @@ from typing import Final
 from uuid import UUID
 
 from apps.accounts.models import Person
+from apps.approvals.facts import agreers_of
 from apps.approvals.models import SignOff
+from apps.approvals.steps import JUDGE
 from apps.audit.entries import StreamEntry
 from apps.audit.names import read_actor
 from apps.audit.vocabulary import Event
 from apps.changes.models import Change
 from apps.core.actors import ActorKind
-from apps.core.references import UUID_TEXT
+from apps.core.references import UUID_TEXT, Reference
 from apps.deployments.models import Deployment
+from apps.gate.proposals import confirmers_of, proposal_named
 from apps.notifications.facts.asking import asked_now, asked_since
-from apps.notifications.facts.circles import operators_ids, owners_ids, speakers_of, standing_ids, watchers_of
-from apps.notifications.facts.subjects import Subject, change_named, delegation_named, deployment_named, incident_named, who_may_be_told
+from apps.notifications.facts.circles import members_ids, operators_ids, owners_ids, speakers_of, standing_ids, watchers_of
+from apps.notifications.facts.subjects import (
+    Subject,
+    change_named,
+    delegation_named,
+    deployment_named,
+    exception_named,
+    incident_named,
+    person_named,
+    who_may_be_told,
+)
 from apps.notifications.kinds import WEIGHT, Kind, Relation
 from apps.notifications.models import Delivery
 from apps.notifications.states import State
 
-# After these, whoever was asked before is asked again: a new round, or somebody took their agreement back.
+# After these, whoever was asked before is asked again: a new round, or somebody took their agreement back. So they are where
+# an agreement was lost by what happened elsewhere.
 ASKS_ANEW = frozenset({Event.CHANGE_SUBMITTED, Event.SIGN_OFF_WITHDRAWN})
+ABOUT_ACCOUNTS = (
+    Event.PASSKEY_ADDED,
+    Event.PASSKEY_REMOVED,
+    Event.AUTHENTICATOR_APP_ADDED,
+    Event.AUTHENTICATOR_APP_REMOVED,
+    Event.RECOVERY_CODES_MADE,
+    Event.RECOVERY_CODE_USED,
+    Event.PERSON_PASSWORD_CHANGED,
+    Event.PERSON_FACTORS_RESET,
+    Event.IDENTITY_ADDED,
+    Event.IDENTITY_REMOVED,
+    Event.PERSONAL_TOKEN_ISSUED,
+)
+PROPOSALS = (Event.POLICY_PROPOSED, Event.CHANGE_MODEL_PROPOSED, Event.RELAXATION_PROPOSED, Event.ADMINISTRATOR_ASKED)
 ASKING = (Kind.SIGN_OFF_ASKED, Kind.SIGN_OFF_LAPSED)
 
 
@@ -54,8 +81,9 @@ def audience(entry: StreamEntry, notice: Notice) -> list[tuple[Person, Told]]:
     chosen: dict[UUID, Told] = {}
     for told in sorted(notice.told, key=lambda one: WEIGHT[one.relation], reverse=True):
         chosen[told.person] = told
-    if entry.by.person_id:
-        chosen.pop(entry.by.person_id, None)
+    doer = entry.by.person_id
+    if doer in chosen and chosen[doer].kind is not Kind.ACCOUNT:  # of their own account they are told all the same: it may not be they
+        del chosen[doer]
     people = Person.objects.present().filter(public_id__in=chosen).order_by("pk")
     return [(person, chosen[person.public_id]) for person in who_may_be_told(people, notice.subject)]
 
@@ -71,15 +99,33 @@ def _asking(entry: StreamEntry) -> Notice | None:
     if change is None:
         return None
     asked = Delivery.objects.filter(subject=str(change.reference), kind__in=ASKING)
-    if entry.event in ASKS_ANEW:
+    is_lost = entry.event == Event.CHANGE_REOPENED and entry.by == JUDGE
+    if is_lost or entry.event in ASKS_ANEW:
         asked = asked.filter(state=State.QUEUED)
     else:
         asked = asked.filter(told_at__gte=asked_since(change) or entry.at).exclude(state=State.SUPPRESSED)
     waiting = asked_now(change) - set(asked.values_list("person__public_id", flat=True))
     told = each(waiting, Kind.SIGN_OFF_ASKED, Relation.ASKED)
-    if entry.event == Event.CHANGE_REOPENED and entry.by.kind is ActorKind.PERSON:
+    if is_lost or (entry.event == Event.CHANGE_REOPENED and entry.by.kind is ActorKind.PERSON):
         told += _requester(change, Kind.CHANGE_DECIDED)
     return Notice(change, told)
+
+
+def _given(entry: StreamEntry) -> Notice | None:
+    """Who is asked next, and in whose place this one was given."""
+    notice, principal = _asking(entry), entry.by.on_behalf_of
+    if notice is None or not UUID_TEXT.fullmatch(principal):
+        return notice
+    return Notice(notice.subject, (*notice.told, *each([UUID(principal)], Kind.ACCOUNT, Relation.PRINCIPAL)))
+
+
+def _account(entry: StreamEntry) -> Notice | None:
+    """Whose account it is, whoever did it."""
+    # A token is its owner's; everything else is about the person themselves, whoever else the entry names.
+    person = person_named(entry.subject if entry.subject.kind == "person" else entry.ref("person"))
+    if person is None or (entry.event == Event.IDENTITY_ADDED and entry.details.get("value") == person.email):
+        return None  # the address somebody joined with is no news to them
+    return Notice(person, each(standing_ids([person]), Kind.ACCOUNT, Relation.HOLDER))
 
 
 def _lapsed(entry: StreamEntry) -> Notice | None:
@@ -189,18 +235,45 @@ def _delegated(entry: StreamEntry) -> Notice | None:
     return Notice(delegation, each(standing_ids([delegation.delegate]), Kind.DELEGATION_GIVEN, Relation.DELEGATE))
 
 
+def _excepted(entry: StreamEntry) -> Notice | None:
+    """Whoever may be the second person of an exception; it cannot wait."""
+    one = exception_named(entry.subject)
+    if one is None:
+        return None
+    return Notice(one, each(standing_ids(agreers_of(one.leg)), Kind.EXCEPTION_ASKED, Relation.ASKED))
+
+
+def _proposed(entry: StreamEntry) -> Notice | None:
+    """Whoever may be the second person of a proposal."""
+    named = Reference("second_hand", entry.subject.id) if entry.event == Event.ADMINISTRATOR_ASKED else entry.subject
+    proposal = proposal_named(named, now=entry.at)
+    return Notice(proposal, each(confirmers_of(proposal), Kind.PROPOSAL_ASKED, Relation.ASKED)) if proposal else None
+
+
+def _overdue(entry: StreamEntry) -> Notice | None:
+    """The team that owes a review, and who asked for the exception."""
+    one = exception_named(entry.subject)
+    if one is None:
+        return None
+    return Notice(one, each(members_ids(one.team) | standing_ids([one.asked_by]), Kind.REVIEW_OVERDUE, Relation.DEBTOR))
+
+
 Teller = Callable[[StreamEntry], Notice | None]
 TELLERS: Final[Mapping[str, Teller]] = {
+    **dict.fromkeys(ABOUT_ACCOUNTS, _account),
     Event.CHANGE_SUBMITTED: _asking,
     Event.CHANGE_REVISED: _asking,
     Event.CHANGE_REOPENED: _asking,
-    Event.SIGN_OFF_GIVEN: _asking,
+    Event.SIGN_OFF_GIVEN: _given,
     Event.SIGN_OFF_WITHDRAWN: _asking,
     Event.SIGN_OFF_LAPSED: _lapsed,
     Event.SIGN_OFF_REMINDED: _named(Kind.SIGN_OFF_REMINDED, Relation.ASKED),
     Event.SIGN_OFF_ESCALATED: _named(Kind.SIGN_OFF_REMINDED, Relation.ASKED),
     Event.DELEGATION_GIVEN: _delegated,
     Event.DELEGATION_ENDED: _delegated,
+    Event.EXCEPTION_ASKED: _excepted,
+    Event.EXCEPTION_OVERDUE: _overdue,
+    **dict.fromkeys(PROPOSALS, _proposed),
     Event.CHANGE_SENT_BACK: _decided(Kind.CHANGE_RETURNED),
     Event.CHANGE_FINISHED: _decided(Kind.CHANGE_RETURNED),
     Event.CHANGE_APPROVED: _decided(Kind.CHANGE_DECIDED),

@@ -13,6 +13,7 @@ from apps.notifications.kinds import Kind, Relation
 from apps.notifications.letters.deciding import cut, deciding_sections, passage, place_of, since_signed
 from apps.notifications.letters.shape import Letter, Reader, Section, address_of, listing, section
 from apps.notifications.models import Delivery
+from apps.schedule.facts import slots_of
 
 NO_ANSWER = "Nothing is decided by answering this mail or by opening its links."
 DECIDE = f"Read it here or on its page, then approve it, reject it or ask for a change there. {NO_ANSWER}"
@@ -35,8 +36,18 @@ def change_letter(
         url=address_of(reverse(route, args=[change.ref])),
         word=f"{word} {change.ref}" if is_signing else word,
         because=Relation(delivery.relation).words,
+        short="" if is_brief or not is_short else in_short(change, reader=reader),
         sections=() if is_brief or is_short else sections_of(delivery, change, entry=entry, reader=reader),
     )
+
+
+def in_short(change: Change, *, reader: Reader) -> str:
+    """What a line of a digest says of a change: versions, places, when, risk."""
+    legs, slots = [*current_legs(change)], slots_of(change)
+    starts = min((slot.starts_at for slot in slots.values()), default=None)
+    when = f"planned for {reader.moment(starts)}" if starts else f"until {reader.moment(change.not_after)}" if change.not_after else ""
+    risk = "" if change.risk is None else f"risk {change.risk}"
+    return " · ".join(part for part in (*(f"{place_of(leg)} {passage(leg)}" for leg in legs), when, risk) if part)
 
 
 def words_of(delivery: Delivery, change: Change, *, by: str, reader: Reader) -> tuple[str, str, str]:
@@ -121,8 +132,9 @@ def _expired(change: Change, by: str, reader: Reader) -> tuple[str, str, str]:
 
 
 def _reopened(change: Change, by: str, reader: Reader) -> tuple[str, str, str]:
-    del reader
-    return "In review again", f"{change.ref} is in review again since {by} acted on it.", "Its page names who must agree now."
+    del by, reader
+    lead = f"{change.ref} is in review again: an agreement it had does not count any more."
+    return "In review again", lead, "Its page names who must agree now."
 
 
 def _commented(change: Change, by: str, reader: Reader) -> tuple[str, str, str]:
@@ -135,12 +147,19 @@ def _mentioned(change: Change, by: str, reader: Reader) -> tuple[str, str, str]:
     return f"{by} names you", f"{by} names you in a comment on {change.ref}.", "Answer on its page."
 
 
+def _in_your_place(change: Change, by: str, reader: Reader) -> tuple[str, str, str]:
+    del reader
+    cure = "Was it not agreed that they stand in for you: end the delegation on your page of absence and tell an administrator."
+    return "Signed in your place", f"{by} decided on {change.ref}: your place was taken.", cure
+
+
 def _news(change: Change, by: str, reader: Reader) -> tuple[str, str, str]:
     del by, reader
     return "News", f"Something happened to {change.ref}.", "Its page tells what."
 
 
 BY_KIND: Final[Mapping[str, Words]] = {
+    Kind.ACCOUNT: _in_your_place,
     Kind.SIGN_OFF_ASKED: _asked,
     Kind.SIGN_OFF_LAPSED: _lapsed,
     Kind.SIGN_OFF_REMINDED: _reminded,

@@ -12,11 +12,22 @@ from apps.changes.content import Content, Step, StepBy, Strategy
 from apps.changes.diff import differences
 from apps.changes.facts import content_of, current_legs
 from apps.changes.models import Change, Leg, Revision
+from apps.changes.states import LegState
 from apps.notifications.letters.shape import Reader, Section, listing, seconds_words, section
+from apps.notifications.letters.weighing import (
+    brings_section,
+    evidence_section,
+    failures_section,
+    findings_section,
+    risk_section,
+    signing_section,
+)
 from apps.schedule.facts import scope_numbers_of, slots_of
 from apps.schedule.models import CalendarRule, Hold, RuleKind, Slot
 
 NOTHING = "nothing"
+ASKED = frozenset({LegState.WAITING, LegState.FAILED, LegState.STARTED})  # where the gate has something to say
+WITH = ("service__team", "target__service", "target__environment", "target__settings")
 LONGEST_TEXT = 1200
 MOST_DIFFERENCES = 20
 WAYS = {
@@ -29,12 +40,15 @@ WAYS = {
 
 
 def deciding_sections(change: Change, *, reader: Reader) -> tuple[Section, ...]:
-    """What changes, why, how, the way back, when, what stands in the way, and who else agrees."""
+    """What one signs, what changes, why, how, the way back, when, what speaks against it, what is in the way, and who else agrees."""
     assert change.revision is not None  # noqa: S101 - what is decided on was submitted
     content = content_of(change.revision)
-    legs = [*current_legs(change).select_related("target__service", "target__environment")]
+    legs = [*current_legs(change).select_related(*WITH)]
+    for leg in legs:
+        leg.change = change
     slots = slots_of(change)
     return (
+        signing_section(change, reader=reader),
         section("What changes", *((place_of(leg), passage(leg)) for leg in legs), *identities(content)),
         section(
             "Why",
@@ -43,10 +57,14 @@ def deciding_sections(change: Change, *, reader: Reader) -> tuple[Section, ...]:
             ("Touches", ", ".join(sorted(aspect.value.lower() for aspect in content.scope.aspects))),
         ),
         listing("Plan", step_lines(content.plan.steps)),
-        listing("Evidence", [" · ".join(part for part in (one.name, one.kind, one.sha256[:16]) if part) for one in content.plan.evidence]),
+        risk_section(content, reader=reader),
+        brings_section(change, legs),
+        evidence_section(change, content),
         way_back_section(content),
         section("When", ("Authorised", period_words(content, reader)), *slot_pairs(legs, slots.values(), reader=reader)),
         listing("In the way", walls(legs, slots.values(), until=content.period.not_after, reader=reader)),
+        findings_section([leg for leg in legs if leg.state in ASKED], reader=reader),
+        failures_section(legs, reader=reader),
         listing("Who agrees", agreement_lines(change)),
     )
 
@@ -69,8 +87,8 @@ def place_of(leg: Leg) -> str:
 
 
 def passage(leg: Leg) -> str:
-    """What runs and what is asked for."""
-    return f"{leg.target.running_label or NOTHING} → {leg.item.label}"
+    """What it replaces and what is asked for."""
+    return f"{leg.before['label'] or NOTHING} → {leg.item.label}"
 
 
 def identities(content: Content) -> list[tuple[str, str]]:

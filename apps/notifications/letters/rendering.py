@@ -103,5 +103,5 @@ def _section_text(section: Section) -> str:
 
 def _line_text(line: Line) -> str:
     if line.url:
-        return f"{visible(line.name)}\n{line.url}"
+        return "\n".join(part for part in (visible(line.name), visible(line.text), line.url) if part)
     return visible(f"{line.name}: {line.text}" if line.name else line.text)

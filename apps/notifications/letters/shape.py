@@ -1,5 +1,6 @@
 """What a mail says, before it is text or markup: facts first, then the cure, then where to go. Never stored."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -39,6 +40,7 @@ class Letter:
     word: str
     because: str
     sections: tuple[Section, ...] = field(default=())
+    short: str = ""  # what its line in a digest adds to the subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ def section(title: str, *pairs: tuple[str, str]) -> Section:
 def listing(title: str, texts: list[str]) -> Section:
     """A section of lines without names."""
     return Section(title, tuple(Line("", text) for text in texts if text.strip()))
+
+
+def joined(words: Iterable[str]) -> str:
+    """`a, b and c`."""
+    *most, last = [*words] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def address_of(path: str) -> str:

@@ -8,19 +8,24 @@ from django.core.mail import EmailMultiAlternatives
 from django.urls import reverse
 
 from apps.accounts.access import names_of
-from apps.approvals.models import Delegation
+from apps.accounts.models import Person
+from apps.approvals.models import Delegation, LegException
 from apps.audit.entries import StreamEntry
 from apps.audit.sentences import actor_name
 from apps.audit.stream import entry_by_id
 from apps.changes.models import Change
 from apps.core.references import reference
 from apps.deployments.models import Deployment
+from apps.gate.proposals import Proposal
 from apps.incidents.models import Incident
-from apps.notifications.facts.standing import Ending, ending_of
+from apps.notifications.facts.standing import Ending, ending_of, told_and_waiting
 from apps.notifications.facts.subjects import Subject, is_restricted, subject_named
 from apps.notifications.kinds import NEEDED
+from apps.notifications.letters.accounts import account_letter
 from apps.notifications.letters.changes import change_letter
+from apps.notifications.letters.exceptions import exception_letter
 from apps.notifications.letters.places import delegation_letter, deployment_letter, incident_letter
+from apps.notifications.letters.proposals import proposal_letter
 from apps.notifications.letters.rendering import is_address, message_of
 from apps.notifications.letters.shape import Letter, Line, Reader, Section, address_of
 from apps.notifications.models import Delivery, Digest, Order
@@ -72,14 +77,20 @@ def _letter(delivery: Delivery, subject: Subject, *, entry: StreamEntry, reader:
             return deployment_letter(delivery, subject, is_brief=is_brief)
         case Incident():
             return incident_letter(delivery, subject, reader=reader, is_brief=is_brief)
+        case LegException():
+            return exception_letter(delivery, subject, reader=reader, is_brief=is_brief)
+        case Proposal():
+            return proposal_letter(delivery, subject, reader=reader)
+        case Person():
+            return account_letter(delivery, subject, entry=entry, by=doer(entry), reader=reader)
         case Delegation():
             return delegation_letter(delivery, subject, reader=reader)
 
 
 def doer(entry: StreamEntry) -> str:
     """Who did it, by name."""
-    person = entry.by.person_id
-    names = {str(name): text for name, text in names_of([reference("person", person)]).items()} if person else {}
+    people = [one for one in (entry.by.person_id, entry.by.on_behalf_of) if one]
+    names = {str(name): text for name, text in names_of([reference("person", one) for one in people]).items()}
     return actor_name(entry.by, lambda text: names.get(text, SOMEBODY))
 
 
@@ -92,12 +103,28 @@ def write_digest(digest: Digest, *, now: datetime) -> Written:
         row.person = digest.person
         letter = letter_of(row, now=now, is_short=True)
         if isinstance(letter, Letter):
-            (waiting if row.kind in NEEDED else news)[f"{letter.subject} {letter.url}"] = Line(letter.subject, "", letter.url)
+            (waiting if row.kind in NEEDED else news)[f"{letter.subject} {letter.url}"] = _line(letter)
         else:
             left_out[row.pk] = letter
     if not waiting and not news:
         return Written(said="Nothing of it was still true.", left_out=left_out)
+    waiting = {f"{letter.subject} {letter.url}": _line(letter) for letter in _still_waiting(digest, now=now)} | waiting
     return Written(message_of(digest, _digest_letter([*waiting.values()], [*news.values()])), left_out=left_out)
+
+
+def _line(letter: Letter) -> Line:
+    return Line(letter.subject, letter.short, letter.url)
+
+
+def _still_waiting(digest: Digest, *, now: datetime) -> list[Letter]:
+    """What the person was told of before and still waits for them: a digest says what waits now, not what is new alone."""
+    found: list[Letter] = []
+    for row in told_and_waiting(digest.person):
+        row.person = digest.person
+        letter = letter_of(row, now=now, is_short=True)
+        if isinstance(letter, Letter):
+            found.append(letter)
+    return found
 
 
 def _digest_letter(waiting: list[Line], news: list[Line]) -> Letter:
@@ -106,7 +133,7 @@ def _digest_letter(waiting: list[Line], news: list[Line]) -> Letter:
     )
     return Letter(
         subject=f"Your digest: {counts}",
-        lead=f"Since your last digest: {counts}. What is no longer true was left out.",
+        lead=f"Now: {counts}. What is no longer true was left out.",
         cure="Each link opens a page; nothing is decided by opening it.",
         url=address_of(reverse("home:home")),
         word="Open what waits for you",

@@ -1,19 +1,17 @@
 """The durable verbs that need nothing but the change itself. Submitting, revising and signing lie in `approvals`."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from apps.accounts.facts import wide_roles
 from apps.accounts.steps import person_by_actor
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.catalog.access import services_for
 from apps.changes.content import Content
-from apps.changes.content.templates import Template
 from apps.changes.facts import asker, asker_of, change_facts, content_of, references_of
 from apps.changes.mentions import people_mentioned
-from apps.changes.models import Change, ChangeModel, Comment, DraftInput, EvidenceUpload, Leg, SavedSearch, VersionReading, Watch
+from apps.changes.models import Change, Comment, DraftInput, EvidenceUpload, FailedReading, Leg, SavedSearch, VersionReading, Watch
 from apps.changes.readings import Way
 from apps.changes.rules import (
     why_not_close,
@@ -23,13 +21,12 @@ from apps.changes.rules import (
     why_not_revise,
     why_not_show_evidence,
     why_not_withdraw,
-    why_not_write_model,
 )
 from apps.changes.states import Kind, Outcome, State
 from apps.changes.steps import create_draft, finish, set_needs, withdraw
 from apps.changes.steps.evidence import Piece, ShownFor, add_upload, bind_uploads, clear_waiting, show_on_leg
-from apps.changes.steps.models import add_model, end_model, write_model
 from apps.changes.steps.typed import LONGEST_DRAFT, finish_draft_input, remove_draft_input, write_draft_input
+from apps.changes.steps.words import add_words
 from apps.changes.transitions import move
 from apps.core.actors import Actor
 from apps.core.locks import database_now
@@ -38,6 +35,7 @@ from apps.core.texts import read_line, read_text
 from apps.core.verbs import verb
 
 LONGEST_REASON, LONGEST_TEXT = 300, 10_000
+FIRST_TRY, LAST_TRY = timedelta(minutes=1), timedelta(hours=1)
 LONGEST_NAME, LONGEST_SEARCH, MOST_SEARCHES = 40, 500, 20
 
 
@@ -112,10 +110,12 @@ def keep_draft_input(
 
 
 @verb
-def drop_draft_input(*, draft_id: UUID, by: Actor, replaces: UUID | None = None, now: datetime | None = None) -> None:
-    """Forget what was typed under DRAFT_ID, for good, and the form it was restored from."""
+def drop_draft_input(
+    *, draft_id: UUID, by: Actor, replaces: UUID | None = None, became: int | None = None, now: datetime | None = None
+) -> None:
+    """Forget what was typed under DRAFT_ID, for good, and the form it was restored from; BECAME is the change it was sent as."""
     person = person_by_actor(by)
-    finish_draft_input(draft_id, person=person, at=now or database_now())
+    finish_draft_input(draft_id, person=person, at=now or database_now(), became=became)
     if replaces is not None and replaces != draft_id:
         remove_draft_input(replaces, person=person)
 
@@ -214,38 +214,27 @@ def keep_reading(*, way: Way, body: dict[str, Any], now: datetime | None = None)
     service, repository_id, base, commit = way.key
     row = VersionReading(service_id=service, repository_id=repository_id, base=base, commit=commit, body=body, read_at=at)
     VersionReading.objects.bulk_create([row], ignore_conflicts=True)
+    FailedReading.objects.filter(service=service, repository_id=repository_id, base=base, commit=commit).delete()
 
 
 @verb
-def write_change_model(
-    *, name: str, template: Template, by: Actor, slug: str = "", model_id: int | None = None, now: datetime | None = None
-) -> ChangeModel:
-    """Write a change model, or another version of one. Raises Refused for who is no administrator, BadContent for its fields."""
-    _refuse_model(by)
-    if model_id is None:
-        return add_model(slug=slug, name=name, template=template, by=by, at=now or database_now())
-    model, now = ChangeModel.objects.lock(model_id, now)
-    write_model(model, name=name, template=template, by=by, at=now)
-    return model
-
-
-@verb
-def retire_change_model(*, model_id: int, by: Actor, now: datetime | None = None) -> ChangeModel:
-    """Offer a change model no more; what began from it goes on."""
-    _refuse_model(by)
-    model, now = ChangeModel.objects.lock(model_id, now)
-    if model.retired_at is None:
-        end_model(model, by=by, at=now)
-    return model
-
-
-def _refuse_model(by: Actor) -> None:
-    if refusal := why_not_write_model(wide_roles(person_by_actor(by))):
-        raise Refused(refusal)
+def keep_failed_reading(*, way: Way, reason: str, now: datetime | None = None) -> FailedReading:
+    """Keep why a way could not be read and when it is tried again: a minute later, then twice as long each time, at most an hour."""
+    at = now or database_now()
+    service, repository_id, base, commit = way.key
+    key = {"service_id": service, "repository_id": repository_id, "base": base, "commit": commit}
+    fresh = {"reason": reason[:LONGEST_REASON], "tried_at": at, "next_at": at + FIRST_TRY}
+    row, is_new = FailedReading.objects.select_for_update().get_or_create(**key, defaults=fresh)
+    if not is_new:
+        row.reason, row.tried_at, row.tries_count = reason[:LONGEST_REASON], at, row.tries_count + 1
+        row.next_at = at + min(LAST_TRY, FIRST_TRY * 2 ** min(row.tries_count - 1, 10))
+        row.save(update_fields=["reason", "tried_at", "tries_count", "next_at"])
+    return row
 
 
 def _comment(change: Change, text: str, *, by: Actor, at: datetime) -> Comment:
     comment = Comment.objects.create(change=change, author=person_by_actor(by), at=at, text=text)
+    add_words(change, text)
     named = people_mentioned(text, change=change)
     record(
         Event.CHANGE_COMMENTED,

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.accounts.models import Person
+from apps.approvals.models.statements import SignedStatement
 from apps.catalog.models import Environment, Service
 from apps.changes.models import Change, Revision
 from apps.core.ids import new_id
@@ -25,6 +26,9 @@ class Meaning(models.TextChoices):
     APPROVAL = "APPROVAL"
     REVIEW = "REVIEW"
     AUTHORISATION = "AUTHORISATION"
+
+
+REJECTION = "REJECTION"  # what a no means; no rule of a policy asks for one
 
 
 class Policy(models.Model):
@@ -191,7 +195,7 @@ class Delegation(models.Model):
         return reference("delegation", self.public_id)
 
 
-class SignOff(models.Model):
+class SignOff(SignedStatement):
     """One person's decision about one revision: the statement's bytes, and what proves them."""
 
     public_id = models.UUIDField(default=new_id, unique=True, editable=False)
@@ -202,21 +206,9 @@ class SignOff(models.Model):
     is_solo = models.BooleanField(default=False)
     delegation = models.ForeignKey(Delegation, null=True, on_delete=models.PROTECT, related_name="+")  # null: in one's own right
     decision = models.CharField(max_length=8, choices=Decision)
-    meaning = models.CharField(max_length=14, choices=Meaning)
+    meaning = models.CharField(max_length=14, choices=[*Meaning.choices, (REJECTION, "Rejection")])
     covered_parts = ArrayField(models.CharField(max_length=10))
     given_at = models.DateTimeField()
-    statement = models.BinaryField()
-    statement_hash = models.CharField(max_length=64, unique=True)
-    key_id = models.CharField(max_length=40)
-    alg = models.CharField(max_length=20)
-    signature = models.BinaryField()
-    # Filled where the person signs with a passkey (WebAuthn); empty otherwise.
-    credential_id = models.BinaryField(default=b"")
-    authenticator_data = models.BinaryField(default=b"")
-    client_data = models.BinaryField(default=b"")
-    assertion = models.BinaryField(default=b"")
-    rp_id = models.CharField(max_length=253, default="", blank=True)
-    origin = models.CharField(max_length=300, default="", blank=True)
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_by = models.CharField(max_length=80, default="", blank=True)
 

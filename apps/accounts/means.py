@@ -1,0 +1,42 @@
+"""By what people sign, in words, for many at once: whom a review of access looks at first."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from allauth.mfa.models import Authenticator
+
+from apps.accounts.identities import IdentityKind
+from apps.accounts.models import Identity, Passkey, Person
+from apps.accounts.relying_party import relying_party
+
+TOTP = Authenticator.Type.TOTP
+
+
+@dataclass(frozen=True, slots=True)
+class SignsBy:
+    """The strongest means of somebody, in words; weak ones stand out in a list. Passkeys of another address do not count."""
+
+    words: str
+    passkeys: int
+    is_weak: bool
+
+
+def means_of_people(people: Collection[Person]) -> dict[int, SignsBy]:
+    """By row id, in three statements."""
+    keys = Counter(
+        Passkey.objects.filter(person__in=people, removed_at__isnull=True, rp_id=relying_party().id).values_list("person", flat=True)
+    )
+    apps = {*Authenticator.objects.filter(user__in=people, type=TOTP).values_list("user", flat=True)}
+    linked = {*Identity.objects.filter(person__in=people, kind=IdentityKind.OIDC).values_list("person", flat=True)}
+    return {one.pk: _said(one, keys[one.pk], has_app=one.pk in apps, is_linked=one.pk in linked) for one in people}
+
+
+def _said(person: Person, keys: int, *, has_app: bool, is_linked: bool) -> SignsBy:
+    if keys:
+        return SignsBy(f"{keys} passkey{'s' if keys > 1 else ''}", keys, is_weak=False)
+    if person.has_usable_password():
+        return SignsBy("password and app", 0, is_weak=False) if has_app else SignsBy("password alone", 0, is_weak=True)
+    if is_linked:
+        return SignsBy("single sign-on only", 0, is_weak=True)
+    return SignsBy("nothing yet", 0, is_weak=False)

@@ -1,0 +1,53 @@
+"""The durable verbs of changes and of change models. Submitting, revising and signing lie in `approvals`."""
+
+from apps.changes.actions.modelling import (
+    agree_to_change_model,
+    end_change_model_proposal,
+    propose_change_model,
+    retire_change_model,
+    write_change_model,
+)
+from apps.changes.actions.requesting import (
+    attach_evidence,
+    clear_evidence,
+    close_change,
+    comment_on_change,
+    create_change,
+    drop_draft_input,
+    finish_change,
+    keep_draft_input,
+    keep_failed_reading,
+    keep_reading,
+    place_change_after,
+    remove_search,
+    save_search,
+    unwatch_change,
+    upload_evidence,
+    watch_change,
+    withdraw_change,
+)
+
+__all__ = [
+    "agree_to_change_model",
+    "attach_evidence",
+    "clear_evidence",
+    "close_change",
+    "comment_on_change",
+    "create_change",
+    "drop_draft_input",
+    "end_change_model_proposal",
+    "finish_change",
+    "keep_draft_input",
+    "keep_failed_reading",
+    "keep_reading",
+    "place_change_after",
+    "propose_change_model",
+    "remove_search",
+    "retire_change_model",
+    "save_search",
+    "unwatch_change",
+    "upload_evidence",
+    "watch_change",
+    "withdraw_change",
+    "write_change_model",
+]
