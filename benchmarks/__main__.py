@@ -28,6 +28,7 @@ def main() -> int:
         os.environ["VAR_DIR"] = folder
         server.provision(database=NAME)
         os.environ["DATABASE_URL"] = server.url(role=APP, database=NAME)
+        os.environ["GATE_RATE"] = os.environ["GATE_UNKNOWN_RATE"] = "0"  # what is measured is the gate, by one token
         os.environ["DATABASE_SEALER_URL"] = server.url(role=SEALER, database=NAME)
         django.setup()
         migrate(server)

@@ -15,6 +15,8 @@ CLOCK = {
     "expire-changes": ("apps.approvals.beat.expire_changes", 60.0, 60),
     "rejudge-changes": ("apps.approvals.beat.rejudge_changes", 5.0, 30),
     "chase-agreements": ("apps.approvals.beat.chase_agreements", 300.0, 300),
+    "lapse-exceptions": ("apps.approvals.beat.lapse_exceptions", 60.0, 60),
+    "tell-due-reviews": ("apps.approvals.beat.tell_due_reviews", 300.0, 300),
     "tell-overdue-reviews": ("apps.approvals.beat.tell_overdue_reviews", 300.0, 300),
     "sweep-mail": ("apps.notifications.beat.sweep_mail", 5.0, 30),
     "forget-mail": ("apps.notifications.beat.forget_mail", 3600.0, 3600),

@@ -2,6 +2,7 @@
 
 Settings only: nothing here knows Django."""
 
+import ipaddress
 import os
 import re
 import secrets
@@ -55,6 +56,14 @@ def env_key_ids(name: str) -> frozenset[str]:
     for wrong in sorted(key_id for key_id in ids if not re.fullmatch(r"ed25519-[0-9a-f]{32}", key_id)):
         raise BadSetting(f"{name} names {wrong!r}. Write ids as the audit stream lists them: ed25519- and 32 hex digits.")
     return ids
+
+
+def env_networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return networks, such as 10.20.0.0/16."""
+    try:
+        return [ipaddress.ip_network(one) for one in env_list(name)]
+    except ValueError as error:
+        raise BadSetting(f"{name} is {env_str(name)!r}. Write networks such as 10.20.0.0/16, with commas between them.") from error
 
 
 def kept_secret(name: str, path: Path) -> str:

@@ -15,6 +15,7 @@ from changecontrol.env import (
     env_int,
     env_key_ids,
     env_list,
+    env_networks,
     env_str,
     kept_secret,
 )
@@ -70,6 +71,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "apps.core.middleware.nothing_hidden",  # inside what tells the length
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "apps.accounts.middleware.sign_in_first",
@@ -148,6 +150,13 @@ MFA_FORMS = {
     "reauthenticate_webauthn": "apps.accounts.sign_in_forms.PasskeyAgain",
     "login_webauthn": "apps.accounts.sign_in_forms.PasskeyAlone",
 }
+# Where issuers of CI tokens may lie beside the public internet, and how often one asker asks the gate (per second and process).
+ISSUER_NETWORKS = env_networks("ISSUER_NETWORKS")
+GATE_RATE, GATE_UNKNOWN_RATE = (
+    0 if TESTING else env_int(name, default) for name, default in (("GATE_RATE", 50), ("GATE_UNKNOWN_RATE", 20))
+)
+if min(GATE_RATE, GATE_UNKNOWN_RATE) < 0:
+    raise BadSetting("GATE_RATE and GATE_UNKNOWN_RATE are whole numbers; 0 is no limit.")
 OIDC_ISSUER = env_str("OIDC_ISSUER").rstrip("/")
 OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env_str("OIDC_CLIENT_ID"), env_str("OIDC_CLIENT_SECRET")
 OIDC_NAME = env_str("OIDC_NAME", "single sign-on")
@@ -218,7 +227,9 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.core.problems.name_problems",
         "apps.gate.schema.add_gate",
+        "apps.deployments.schema.add_deployments",
     ],
 }
 

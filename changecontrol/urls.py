@@ -13,7 +13,7 @@ PAGES = {
     "notifications/": "notifications",
     "": "home",
 }
-APIS = ("home", "gate")
+APIS = ("home", "gate", "deployments")
 
 urlpatterns = [
     path("accounts/", include("apps.accounts.sign_in_urls")),

@@ -14,15 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from apps.accounts.actions import deactivate_person, reactivate_person
 from apps.accounts.roles import Role
-from apps.approvals.actions import (
-    approve_change,
-    reject_change,
-    revise_change,
-    send_back_change,
-    submit_change,
-    withdraw_sign_off,
-    write_policy,
-)
+from apps.approvals.actions import revise_change, send_back_change, submit_change, withdraw_sign_off, write_policy
 from apps.approvals.facts import review_facts
 from apps.approvals.models import SignOff
 from apps.approvals.rules import quorum
@@ -34,6 +26,7 @@ from tests.conftest import NOW
 from tests.factories.accounts import RoleGrantFactory, make_person
 from tests.factories.approvals import a_rule, make_change, make_place, make_policy, newest
 from tests.factories.catalog import OwnershipFactory
+from tests.factories.proving import approve_change, reject_change
 from tests.workflow_model import SIGNED, Model
 
 PEOPLE = ("requester", "bea", "ben", "both", "max", "sam")

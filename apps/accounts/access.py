@@ -93,6 +93,11 @@ def is_member(person: Person, team: Team) -> bool:
     return team.memberships.filter(person=person, ended_at__isnull=True).exists()
 
 
+def members_of(team: Team) -> QuerySet[Person]:
+    """Who is in a team now and can act."""
+    return Person.objects.present().filter(memberships__team=team, memberships__ended_at__isnull=True)
+
+
 def get_token(person: Person, public_id: UUID | str) -> PersonalToken:
     """One of a person's own tokens; 404 for anybody else's."""
     try:

@@ -33,6 +33,12 @@ def are_two_administrators() -> bool:
     return len(holders[:2]) > 1
 
 
+def administrators_but(person: Person) -> QuerySet[Person]:
+    """The other people who configure the installation."""
+    holders = standing_grants().filter(role=Role.ADMINISTRATOR).values("person")
+    return Person.objects.filter(pk__in=holders).exclude(pk=person.pk).order_by("name", "pk")
+
+
 def is_last_administrator(person: Person) -> bool:
     """Whether nobody else could configure the installation."""
     holders = set(standing_grants().filter(role=Role.ADMINISTRATOR).values_list("person_id", flat=True))

@@ -158,6 +158,18 @@ class Reason(forms.Form):
     reason = forms.CharField(max_length=1000, required=False, help_text="It stands in the audit stream.")
 
 
+class OwnEnd(Reason):
+    """Deactivating oneself, which nobody asks again about."""
+
+    understood = forms.BooleanField(label="I end my own account", error_messages={"required": "Tick it to end your own account."})
+
+    def clean(self) -> dict[str, Any]:
+        """What the verb takes: it is asked once, here."""
+        data: dict[str, Any] = self.cleaned_data
+        data.pop("understood", None)
+        return data
+
+
 class Merger(forms.Form):
     """Which other person is the same human being."""
 

@@ -1,15 +1,30 @@
-"""Whether somebody proved lately who they are, by the strongest means they have: asked before means are added or removed."""
+"""Whether somebody proved lately who they are, by the strongest means they have.
 
+Asked before means are added or removed, before tokens are issued, and of the second person who puts a proposal in force."""
+
+from collections.abc import Callable
+from functools import wraps
 from time import time
+from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.accounts.models import Person
+from apps.core.pages import PageRequest
 from apps.core.refusals import Refused, not_allowed
+
+V = TypeVar("V", bound=Callable[..., HttpResponse])
+KEPT = "accounts.kept"
+LARGEST = 20_000  # characters of what was sent; the forms that ask for a proof are small
+NOT_KEPT = frozenset({"csrfmiddlewaretoken"})
 
 SIGN_IN_AGAIN = not_allowed(
     "sign_in_again",
@@ -32,3 +47,52 @@ def way_to_prove(request: HttpRequest, person: Person) -> str | None:
     if not ways:
         raise Refused(SIGN_IN_AGAIN, about=person.reference)
     return str(ways[0]["url"])
+
+
+def prove_first(request: PageRequest) -> HttpResponse | None:
+    """Where to prove again who one is before this goes on; None where that was done. A session that was left open does nothing here.
+
+    What was sent is kept meanwhile, and stands on the page that one comes back to: one more press sends it."""
+    way = way_to_prove(request, request.user)
+    if way is None:
+        if request.session.get(KEPT, {}).get("path") == request.get_full_path():
+            del request.session[KEPT]
+        return None
+    back = request.get_full_path() if request.method == "GET" else keep(request)
+    return redirect(f"{way}?{urlencode({'next': back})}")
+
+
+def anew(view: V) -> V:
+    """Let a view go on only for somebody who proved lately who they are."""
+
+    @wraps(view)
+    def ask_first(request: PageRequest, **given: Any) -> HttpResponse:  # noqa: ANN401 - what the address names
+        return prove_first(request) or view(request, **given)
+
+    return cast("V", ask_first)
+
+
+def keep(request: PageRequest) -> str:
+    """Keep what was sent; returns the page that shows it again."""
+    fields = [[name, value] for name, values in request.POST.lists() if name not in NOT_KEPT for value in values]
+    if sum(len(name) + len(value) for name, value in fields) > LARGEST:
+        return came_from(request)
+    request.session[KEPT] = {"path": request.get_full_path(), "fields": fields, "back": came_from(request)}
+    return reverse("accounts:again")
+
+
+def kept(request: PageRequest) -> dict[str, Any] | None:
+    """What was kept, with the address it goes to and the page it came from."""
+    found: dict[str, Any] | None = request.session.get(KEPT)
+    return found
+
+
+def came_from(request: PageRequest) -> str:
+    """The page of ours that a form was sent from."""
+    return onward(request, request.headers.get("Referer", ""), otherwise=reverse("accounts:profile"))
+
+
+def onward(request: PageRequest, address: str, *, otherwise: str) -> str:
+    """An address of this very place, or another page of it: nobody is led away by a link."""
+    hosts = {request.get_host()}
+    return address if address and url_has_allowed_host_and_scheme(address, hosts, require_https=request.is_secure()) else otherwise

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person may be asked to do, for the whole installation or for one team's services."""
+    """What a person may be asked to do, for the whole installation, for one team's services or for one service."""
 
     REQUESTER = "REQUESTER"
     APPROVER = "APPROVER"
@@ -26,6 +26,7 @@ class Role(StrEnum):
 
 # These two are for the whole installation: a team cannot have its own.
 WIDE_ONLY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
+FOR_ONE_SERVICE = tuple(role for role in Role if role not in WIDE_ONLY)
 
 PURPOSE = {
     Role.REQUESTER: "asks for changes and edits them",

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", people.everybody, name="people"),
     path("new/", people.join, name="join"),
     path("me/", profile.profile, name="profile"),
+    path("me/again/", factors.again, name="again"),
     path("me/tokens/", profile.tokens, name="tokens"),
     path("me/tokens/<uuid:public_id>/revocation/", profile.token_revocation, name="token_revocation"),
     path("me/hours/", profile.hours, name="hours"),

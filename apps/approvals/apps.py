@@ -10,9 +10,12 @@ class Approvals(AppConfig):
 
     def ready(self) -> None:
         """Let every export of the stream carry the statements that its entries tell of, and let the stream tell us what happened."""
-        from apps.approvals.export import sign_off_lines  # noqa: PLC0415 - models are not loaded before this
+        from apps.approvals import export as lines  # noqa: PLC0415 - models are not loaded before this
         from apps.approvals.following import follow_stream  # noqa: PLC0415
         from apps.audit import export, followers  # noqa: PLC0415
 
-        export.register("sign_off", sign_off_lines)
+        export.register("sign_off", lines.sign_off_lines)
+        export.register("signature", lines.signature_lines)
+        export.register("exception", lines.exception_lines)
+        export.register("person", lines.person_lines)
         followers.register("approvals", follow_stream)

@@ -5,10 +5,11 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from apps.approvals.actions import chase_agreement, expire_change, rejudge_change, tell_overdue
-from apps.approvals.facts import overdue_exceptions
+from apps.approvals.actions import chase_agreement, expire_change, lapse_exception, rejudge_change, tell_due, tell_overdue
+from apps.approvals.facts import due_exceptions, overdue_exceptions, undecided_exceptions
 from apps.approvals.facts.waiting import changes_to_look_at
 from apps.approvals.models import Doubt
+from apps.approvals.rules import ASK_HOLDS
 from apps.approvals.steps import JUDGE
 from apps.changes.models import Change
 from apps.changes.states import OPEN
@@ -70,3 +71,17 @@ def tell_overdue_reviews(**_: object) -> int:
     """Tell once of each review of an exception that is overdue, and return how many were."""
     due = overdue_exceptions(now=timezone.now()).filter(overdue_told_at__isnull=True)
     return sum(tell_overdue(exception_id=pk, by=CLOCK) for pk in [*due.values_list("pk", flat=True)[:AT_ONCE]])
+
+
+@shared_task
+def tell_due_reviews(**_: object) -> int:
+    """Remind once of each review of an exception that is due soon, and return how many were."""
+    due = due_exceptions(now=timezone.now()).order_by("review_due_at", "pk")
+    return sum(tell_due(exception_id=pk, by=CLOCK) for pk in [*due.values_list("pk", flat=True)[:AT_ONCE]])
+
+
+@shared_task
+def lapse_exceptions(**_: object) -> int:
+    """End every request for an exception that nobody decided on in time, and return how many were."""
+    old = undecided_exceptions().filter(asked_at__lte=timezone.now() - ASK_HOLDS).order_by("asked_at", "pk")
+    return sum(lapse_exception(exception_id=pk, by=CLOCK) for pk in [*old.values_list("pk", flat=True)[:AT_ONCE]])

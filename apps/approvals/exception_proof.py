@@ -8,6 +8,7 @@ from uuid import UUID
 
 from apps.approvals.exception_statement import AGREE, ASK, ExceptionStatement, exception_challenge, exception_message, read_exception
 from apps.approvals.proof import Enrolment, Presented, is_timely, trusted_key, verified, why_not_presented
+from apps.approvals.rules import REVIEW_WITHIN
 from apps.approvals.statement import NotAStatement
 from apps.core.actors import ActorKind
 from apps.core.assertions import Assertion
@@ -50,6 +51,7 @@ class ExceptionClaim:
     agreed_by: UUID | None = None
     agreed_at: datetime | None = None
     ends_at: datetime | None = None
+    due_at: datetime | None = None  # of its review
     agree: SignatureClaim | None = None
 
 
@@ -64,8 +66,11 @@ def proved_exception(claim: ExceptionClaim) -> ExceptionStatement | None:
     if agreed is None or agreed.act != AGREE or agreed.asked != claim.ask.statement_hash or agreed.terms != asked.terms:
         return None
     is_two = agreed.person_id != asked.person_id
-    lasts = claim.agreed_at is not None and claim.ends_at == claim.agreed_at + timedelta(minutes=agreed.minutes)
-    return agreed if is_two and lasts else None
+    follows = claim.agreed_at is not None and (claim.ends_at, claim.due_at) == (
+        claim.agreed_at + timedelta(minutes=agreed.minutes),
+        claim.agreed_at + REVIEW_WITHIN,
+    )
+    return agreed if is_two and follows else None
 
 
 def _said(claim: SignatureClaim | None, *, by: UUID | None, at: datetime | None) -> ExceptionStatement | None:

@@ -10,7 +10,19 @@ from django.utils.text import slugify
 from apps.accounts.access import present_people, teams
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.policy_body import IMPLEMENTER, LARGEST_RULES, LARGEST_STAGE, LONGEST_LABEL, LONGEST_WAIT, MAKERS, PARTS, WAITS
+from apps.approvals.policy_body import (
+    IMPLEMENTER,
+    LARGEST_RULES,
+    LARGEST_STAGE,
+    LONGEST_LABEL,
+    LONGEST_WAIT,
+    MAKERS,
+    PARTS,
+    WAITS,
+    strength_of,
+    switches_of,
+)
+from apps.approvals.rules import Strength
 from apps.catalog.access import environments_in_order, services_for
 from apps.catalog.models import Environment, Service
 from apps.changes.states import Kind
@@ -24,7 +36,12 @@ NEEDED = [(str(number), str(number)) for number in range(1, MOST_NEEDED + 1)] + 
 MEANINGS = [("APPROVAL", "Approval"), ("REVIEW", "Review"), ("AUTHORISATION", "Authorisation")]
 PROMOTIONS = [("ONE", "From one environment of the rank below"), ("ALL", "From every environment of the rank below")]
 KEPT_OUT = ("last_editor", *MAKERS, IMPLEMENTER)
-SWITCHES = ("solo", "require_passkey", "require_digest", "forbid_approver_start")
+SWITCHES = ("solo", "require_digest", "forbid_approver_start")
+PROOFS = [
+    (Strength.TWO_FACTORS.value, "Two factors: a passkey, or password and code"),
+    (Strength.PASSKEY.value, "A passkey"),
+    (Strength.ANY.value, "Whatever somebody has, their password alone too"),
+]
 Errors = Mapping[str, list[str]]
 
 
@@ -56,7 +73,7 @@ class PolicySheet(forms.Form):
     committer = forms.BooleanField(required=False, label="Whoever committed it cannot sign it")
     implementer = forms.BooleanField(required=False, label="Whoever has it deployed cannot sign it, and whoever signed does not start it")
     solo = forms.BooleanField(required=False, label="Somebody may sign their own change alone, with a reason; it is marked everywhere")
-    require_passkey = forms.BooleanField(required=False, label="Only signatures by passkey count")
+    proof = forms.ChoiceField(choices=PROOFS, label="A signature is proved by", help_text="Whatever is weaker does not count.")
     require_digest = forms.BooleanField(required=False, label="The version must name an artifact digest")
     forbid_approver_start = forms.BooleanField(required=False, label="Whoever signed does not start the deployment")
     promotion = forms.ChoiceField(choices=PROMOTIONS, label="A version comes")
@@ -170,7 +187,7 @@ class PolicyInput:
         exclude = ([] if given["solo"] else ["requester"]) + [hand for hand in KEPT_OUT if given[hand]]
         waits = {name: given[name] for name in WAITS if given[name] is not None}
         rules = [row.said for row in self._written]
-        switches = {name: given[name] for name in SWITCHES}
+        switches = {name: given[name] for name in SWITCHES} | switches_of(Strength(given["proof"]))
         return {"rules": rules, "exclude": exclude, "promotion": given["promotion"], **switches, **waits}
 
     def put_errors(self, errors: Errors) -> None:
@@ -262,6 +279,7 @@ def sheet_of(shown: Mapping[str, Any]) -> dict[str, Any]:
     """A document's switches, as the sheet shows them; and what else is filled in."""
     return {
         **{hand: hand in shown.get("exclude", ()) for hand in KEPT_OUT},
+        "proof": strength_of(shown).value,
         **{name: one for name, one in shown.items() if name != "rules"},
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.accounts.roles import Role
-from apps.approvals.rules import Group, PolicyFacts, RuleFacts
+from apps.approvals.rules import Group, PolicyFacts, RuleFacts, Strength
 from apps.core.canonical import UnknownSchema, canonical_bytes, canonical_text
 from apps.core.refusals import BadContent
 from apps.core.texts import why_not_line
@@ -25,9 +25,13 @@ IMPLEMENTER = "implementer"  # whoever has it deployed; kept out where a policy 
 PROMOTIONS = ("ONE", "ALL")
 LARGEST_RULES, LARGEST_NEEDED, LARGEST_STAGE, LARGEST_PERSONS = 20, 20, 9, 100
 LONGEST_LABEL, LONGEST_WAIT = 80, 24 * 90
+# Left out where it is not asked for: a wording from before there was this switch keeps its bytes.
+TWO_FACTORS = "require_two_factors"
 # What time does to an agreement that is waited for, in hours since it is; left out where nothing shall happen.
 WAITS = ("remind_after_hours", "escalate_after_hours", "expire_after_hours")
-MEMBERS = {"schema", "rules", "exclude", "solo", "require_digest", "promotion", "forbid_approver_start", "require_passkey", *WAITS}
+MEMBERS = {
+    "schema", "rules", "exclude", "solo", "require_digest", "promotion", "forbid_approver_start", "require_passkey", TWO_FACTORS, *WAITS
+}  # fmt: skip
 RULE_MEMBERS = {"key", "label", "group", "needed", "stage", "meaning", "parts"}
 SWITCHES = ("solo", "require_digest", "forbid_approver_start", "require_passkey")
 
@@ -35,9 +39,9 @@ Errors = dict[str, list[str]]
 
 
 def default_body() -> dict[str, object]:
-    """The policy of production as a new installation has it: one owner who is neither requester nor last editor."""
+    """The policy of production as a new installation has it: one owner, neither requester nor last editor, by two factors."""
     rule = {"key": "owner", "label": "Owner", "group": {"kind": "OWNER", "owner": "ANY"}, "needed": 1, "stage": 1}
-    return {"schema": SCHEMA, "rules": [{**rule, "meaning": "APPROVAL", "parts": list(SIGNED)}], "exclude": list(HANDS)}
+    return {"schema": SCHEMA, "rules": [{**rule, "meaning": "APPROVAL", "parts": list(SIGNED)}], "exclude": list(HANDS), TWO_FACTORS: True}
 
 
 def policy_bytes(document: object) -> bytes:
@@ -56,6 +60,7 @@ def policy_bytes(document: object) -> bytes:
         "exclude": exclude,
         "promotion": _one_of(document.get("promotion", "ONE"), PROMOTIONS, "promotion", errors),
         **{name: _switch(document.get(name, False), name, errors) for name in SWITCHES},
+        **_two_factors(document, errors),
         **_waits(document, errors),
     }
     if not body["solo"] and "requester" not in exclude and "exclude" not in errors:
@@ -81,7 +86,7 @@ def read_policy(body: bytes, *, policy_id: UUID, name: str, number: int, digest:
         require_digest=document["require_digest"],
         promotion=document["promotion"],
         forbid_approver_start=document["forbid_approver_start"],
-        require_passkey=document["require_passkey"],
+        strength=strength_of(document),
         **{name: document[name] for name in WAITS if name in document},
     )
 
@@ -96,6 +101,24 @@ def _rule_facts(rule: Mapping[str, Any]) -> RuleFacts:
         persons=frozenset(UUID(person) for person in given.get("persons", ())),
     )
     return RuleFacts(rule["key"], rule["label"], group, rule["needed"], rule["stage"], rule["meaning"], tuple(rule["parts"]))
+
+
+def strength_of(document: Mapping[str, object]) -> Strength:
+    """What a document asks a signature to be proved by."""
+    if document.get("require_passkey"):
+        return Strength.PASSKEY
+    return Strength.TWO_FACTORS if document.get(TWO_FACTORS) else Strength.ANY
+
+
+def switches_of(strength: Strength) -> dict[str, bool]:
+    """How a document asks for it."""
+    return {"require_passkey": strength is Strength.PASSKEY, TWO_FACTORS: strength is Strength.TWO_FACTORS}
+
+
+def _two_factors(document: Mapping[str, object], errors: Errors) -> dict[str, bool]:
+    """Nothing where a passkey is asked for: that is two factors already."""
+    is_asked = _switch(document.get(TWO_FACTORS, False), TWO_FACTORS, errors)
+    return {TWO_FACTORS: True} if is_asked and document.get("require_passkey") is not True else {}
 
 
 def _waits(document: Mapping[str, object], errors: Errors) -> dict[str, int]:

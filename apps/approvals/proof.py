@@ -10,13 +10,13 @@ from typing import Protocol
 from uuid import UUID
 
 from apps.approvals.models import SignOff
-from apps.approvals.rules import PASSKEY, SESSION
+from apps.approvals.rules import PASSKEY, Strength, suffices
 from apps.approvals.statement import GOOD_FOR, NotAStatement, Statement, challenge_of, read_statement, signed_message
 from apps.audit.keys import public_key
 from apps.changes.content import revision_digest
 from apps.core.actors import ActorKind
 from apps.core.assertions import Assertion, why_not_asserted
-from apps.core.canonical import digest, utc_seconds
+from apps.core.canonical import digest
 from apps.core.signing import ALG, key_id, verifies
 
 REMEMBERED = 4096  # statements; each is about 2 kB, and none of them ever changes
@@ -148,10 +148,8 @@ def proved_statement(claim: Claim) -> Statement | None:
 
 
 def is_timely(statement: Said, *, given_at: datetime) -> bool:
-    """Whether a statement was signed when it says: at that second, or as long after it as one is good that was read first."""
-    if statement.by.get("credential") == SESSION:
-        return utc_seconds(statement.at) == utc_seconds(given_at)
-    return timedelta(0) <= given_at - statement.at <= GOOD_FOR
+    """Whether its person proved themselves for it, and while it was good: a session alone proves nobody."""
+    return suffices(statement.by.get("credential", ""), asked=Strength.ANY) and timedelta(0) <= given_at - statement.at <= GOOD_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +189,6 @@ def why_not_presented(statement: Said, shown: Presented) -> str | None:
     if code := next((code for code, holds in doubts if holds), None):
         return code
     return _asserted(assertion, passkey.public_key, shown.challenge)
-
-
-def is_by_passkey(proved: Statement | None) -> bool:
-    """Whether a proved statement was signed by its person's passkey too."""
-    return proved is not None and proved.by.get("credential") == PASSKEY
 
 
 def stated(data: bytes) -> Statement | None:

@@ -1,21 +1,11 @@
 """The words for every event, as data; `sentences` fills them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from apps.audit.line import Line
+from apps.audit.running_lines import RUNNING_LINES
 from apps.audit.vocabulary import Event
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """How an event is told: icon of the sprite, tone, sentence, and what stands small below it."""
-
-    icon: str
-    tone: str
-    text: str
-    sub: str = ""
-
 
 # For an event of a newer version, and for bytes that are no entry: the stream shows that something is there.
 UNKNOWN: Final = Line("help-hexagon", "unknown", "This version has *no words* for what happened to {subject}.", "[Event: {event}.]")
@@ -53,8 +43,8 @@ LINES: Final[Mapping[str, Line]] = {
     Event.TEAM_RETIRED: Line("users-group", "stop", "{by} *retired* the team {subject}."),
     Event.MEMBERSHIP_STARTED: Line("user-plus", "ink", "{person} *is in* {team}.", "[Entered by {other}.]"),
     Event.MEMBERSHIP_ENDED: Line("door-exit", "wait", "{person} *left* {team}.", "[Entered by {other}.]"),
-    Event.ROLE_GRANTED: Line("shield-check", "ink", "{by} *granted* {person} the role {role}[ for {team}]."),
-    Event.ROLE_REVOKED: Line("shield-lock", "wait", "{by} *revoked* the role {role} of {person}[ for {team}]."),
+    Event.ROLE_GRANTED: Line("shield-check", "ink", "{by} *granted* {person} the role {role}[ for {team}][ for {service}]."),
+    Event.ROLE_REVOKED: Line("shield-lock", "wait", "{by} *revoked* the role {role} of {person}[ for {team}][ for {service}]."),
     Event.INSTALLATION_SET_UP: Line("home", "go", "{by} *set up* this installation."),
     Event.ADMINISTRATOR_ASKED: Line(
         "shield-check", "wait", "{by} *asked* to {what}.", "Another administrator who does the same makes it happen."
@@ -191,6 +181,10 @@ LINES: Final[Mapping[str, Line]] = {
     ),
     Event.EXCEPTION_DECLINED: Line("ban", "stop", "{by} *refused the exception* {ref}[ for {change}]."),
     Event.EXCEPTION_WITHDRAWN: Line("bolt", "mute", "{by} *withdrew the exception* {ref}[ for {change}]."),
+    Event.EXCEPTION_LAPSED: Line(
+        "clock", "mute", "The request for the exception {ref}[ for {change}] *is over*.", "Nobody decided within 24 hours."
+    ),
+    Event.EXCEPTION_REMINDED: Line("hourglass", "wait", "The review of {ref}[ for {change}] *is due* {due}.", "[{team} owes it.]"),
     Event.EXCEPTION_REVIEWED: Line("clipboard-check", "go", "{by} *wrote the review* of {ref}[ for {change}]."),
     Event.EXCEPTION_OVERDUE: Line(
         "alert-triangle", "stop", "The review of {ref}[ for {change}] is *overdue*.", "[{team} gets no exception before it is written.]"
@@ -202,7 +196,16 @@ LINES: Final[Mapping[str, Line]] = {
     ),
     Event.GATE_TOKEN_ISSUED: Line("key", "ink", "{by} *issued* a gate token[, {name}]."),
     Event.GATE_TOKEN_REVOKED: Line("key", "wait", "{by} *revoked* a gate token[, {name}]."),
+    Event.GATE_TOKEN_ROTATED: Line("key", "ink", "{by} *rotated* a gate token[, {name}].", "The one before works a while longer."),
     Event.GATE_TOKEN_REFUSED: Line("ban", "stop", "A gate token was *refused*.", "[Refused: {code}.]"),
+    Event.ISSUER_ADDED: Line("id-badge-2", "ink", "{by} *entered* an issuer of CI tokens[, {name}]."),
+    Event.ISSUER_ENDED: Line("id-badge-2", "wait", "{by} *ended* an issuer of CI tokens[, {name}].", "Its trusts ended with it."),
+    Event.TRUST_PROPOSED: Line("id-badge-2", "wait", "{by} *proposed to trust* CI jobs[: {name}].", "Another administrator confirms it."),
+    Event.TRUST_BEGUN: Line("id-badge-2", "ink", "{by} *trusts CI jobs*[: {name}].", "[Proposed by {proposer}.][{single_handed}]"),
+    Event.TRUST_ENDED: Line("id-badge-2", "wait", "{by} *ended a trust* in CI jobs[: {name}]."),
+    Event.TRUST_REFUSED: Line("ban", "stop", "A trust in CI jobs was *refused*[: {name}].", "[Refused: {code}.]"),
+    Event.BADGE_SHARED: Line("link", "ink", "{by} *shared the badge* of {service} in {environment}.", "Whoever has its address sees it."),
+    Event.BADGE_ENDED: Line("link", "wait", "{by} *ended the badge* of {service} in {environment}.", "Its address shows nothing any more."),
     Event.RULE_MODE_CHANGED: Line(
         "adjustments",
         "wait",
@@ -218,45 +221,16 @@ LINES: Final[Mapping[str, Line]] = {
         "{by} *decided* whether {environment} asks for less[: {what}, {after}][: {outcome}].",
         "[Proposed by {proposer}.]",
     ),
+    Event.OFFLINE_GRACE_CHANGED: Line(
+        "adjustments",
+        "ink",
+        "{by} set for how long a yes in {subject} *permits a start without us*[: {minutes} min].",
+        "[Before: {before} min.]",
+    ),
     Event.RELAXATION_REFUSED: Line("ban", "stop", "{by} could *not* let an environment ask for less.", "[Refused: {code}.]"),
     Event.TICKET_ISSUED: Line("ticket", "go", "The gate *handed out a ticket*[ for {change}][ in {environment}]."),
     Event.TICKET_SPENT: Line("ticket", "mute", "A ticket was *spent*[ for {change}][ in {environment}]."),
-    # deployments
-    Event.DEPLOYMENT_ORDERED: Line("rocket", "ink", "{by} *ordered* {deployment}[: {label}] to {environment} for {service}."),
-    Event.DEPLOYMENT_CLAIMED: Line("server", "mute", "A worker *took up* {deployment}.", "[Attempt {attempt}.]"),
-    Event.DEPLOYMENT_STARTED: Line("rocket", "ink", "{deployment} *began* in {environment} for {service}."),
-    Event.DEPLOYMENT_VERIFYING: Line("eye-search", "ink", "{deployment} is *being checked* in {environment}."),
-    Event.DEPLOYMENT_SUCCEEDED: Line("rocket", "go", "{deployment} *succeeded* in {environment}[: {service} runs {label}]."),
-    Event.DEPLOYMENT_FAILED: Line("circle-x", "stop", "{deployment} *failed* in {environment} for {service}."),
-    Event.DEPLOYMENT_ABORTING: Line("player-stop", "wait", "{by} *asked* {deployment} *to stop*."),
-    Event.DEPLOYMENT_ABORTED: Line("player-stop", "mute", "{deployment} *stopped* as asked."),
-    Event.DEPLOYMENT_LOST: Line(
-        "help-hexagon", "unknown", "The worker of {deployment} *fell silent*.", "Unknown is not failed: the target is asked what is true."
-    ),
-    Event.DEPLOYMENT_RECONCILING: Line("zoom-question", "unknown", "{environment} is *being asked* what {deployment} did there."),
-    Event.DEPLOYMENT_NEEDS_HUMAN: Line(
-        "user-exclamation", "stop", "{deployment} *needs a person*: nobody knows what is true in {environment}."
-    ),
-    Event.DEPLOYMENT_REFUSED: Line(
-        "ban", "stop", "{deployment} was *refused at the last moment*.", "[Refused: {code}.] Nothing was touched."
-    ),
-    Event.ROLLBACK_ORDERED: Line(
-        "arrow-back-up", "stop", "{by} *ordered the way back*[ of {undoes}][ to {label}] in {environment} for {service}."
-    ),
-    Event.CHECK_PASSED: Line("heartbeat", "go", "The check[ {check}] *passed*[ for {deployment}]."),
-    Event.CHECK_FAILED: Line("heartbeat", "stop", "The check[ {check}] *failed*[ for {deployment}]."),
-    # incidents
-    Event.INCIDENT_OPENED: Line("flame", "stop", "{by} *opened* {incident}[ about {service}][ in {environment}].", "[{title}.]"),
-    Event.INCIDENT_RECOVERED: Line("bandage", "go", "{incident} *recovered*: users are well again."),
-    Event.INCIDENT_RESOLVED: Line("circle-check", "go", "{by} *resolved* {incident}."),
-    Event.TIMELINE_NOTED: Line("message", "mute", "{by} *noted* in {incident}."),
-    Event.TIMELINE_CORRECTED: Line("pencil", "wait", "{by} *corrected* the timeline of {incident}."),
-    # notifications
-    Event.NOTIFICATIONS_CHOSEN: Line("bell", "mute", "{subject} *chose* what to be told."),
-    Event.NOTIFICATION_FAILED: Line(
-        "mail", "stop", "{person} could *not be told*[ of {change}][ of {deployment}][ of {incident}] by mail.", "[Tries: {tries}.]"
-    ),
-    Event.NOTIFICATION_RETRIED: Line("mail", "wait", "{by} had a mail to {person} *tried again*."),
+    **RUNNING_LINES,
     # the stream itself
     Event.KEY_LISTED: Line(
         "key", "wait", "A signing key was *listed*[: {key_id}].", "What the host's own key signs counts.[ It stands for {accepts} too.]"

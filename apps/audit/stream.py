@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from apps.audit.entries import NotAnEntry, StreamEntry, read_entry, unread_entry
@@ -53,6 +53,13 @@ def latest(wanted: StreamFilter | None = None, *, limit: int, before: UUID | Non
             return []
         rows = rows.filter(Q(at__lt=last) | Q(id__lt=before), at__lte=last)
     return _read(rows.order_by("-at", "-id")[:limit])
+
+
+def count_newer(wanted: StreamFilter, than: UUID, *, most: int) -> int:
+    """How many entries came after one that somebody has read, none where it is unknown; counting ends at `most`."""
+    read = Subquery(Entry.objects.filter(id=than).values("at"))
+    rows = Entry.objects.filter(wanted.conditions(), Q(at__gt=read) | Q(id__gt=than), at__gte=read)
+    return rows[:most].count()
 
 
 def newest_rows(wanted: StreamFilter, *, limit: int) -> Rows:

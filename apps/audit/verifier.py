@@ -22,21 +22,36 @@ from typing import Any
 HAS_CRYPTOGRAPHY = find_spec("cryptography") is not None
 if HAS_CRYPTOGRAPHY:
     from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 FORMAT = "changecontrol/export/v1"
-SIGN_OFF_PREFIX = b"changecontrol/sign-off/v1\n"
+# What stands before the signed bytes, by the kind of the lines that carry them: sign-offs, and the signatures of exceptions.
+PREFIXES = {"sign_off": b"changecontrol/sign-off/v1\n", "signature": b"changecontrol/exception/v1\n"}
 ENTRY_START = b'{"at":"'
 DETAIL_START = b'{"kind":"detail"'
 PLAIN_START = b',"details":{},"event":"'
 PLAIN = re.compile(PLAIN_START + rb'([a-z_.]+)","id":"([0-9a-f-]+)","refs":\[[^][{}\\]*\],"schema":1,"subject":"[^"{}\\]*"\}')
 # Events that later checks are made with.
-NEEDED = (b"key.", b"detail.", b"sign_off.", b"passkey.", b"delegation.", b"person.merged", b"change.created", b"target.created")
+NEEDED = (
+    b"key.",
+    b"detail.",
+    b"sign_off.",
+    b"passkey.",
+    b"delegation.",
+    b"exception.",
+    b"person.",
+    b"change.created",
+    b"target.created",
+    b"policy.written",
+)
+STRONG = {"TWO_FACTORS": ("passkey", "password_and_code"), "PASSKEY": ("passkey",)}  # what a policy may ask an agreement to be proved by
+# What happened to an exception itself; refused attempts are told of it too.
+ACTS = {f"exception.{act}" for act in ("asked", "agreed", "declined", "withdrawn", "lapsed", "reviewed", "reminded", "overdue")}
+SIGNED = {"sign_off.given": "sign_off", "exception.asked": "signature", "exception.agreed": "signature"}
+ONES_OWN = {"act", "asked", "at", "by", "nonce", "person"}  # of a statement: what the two of an exception do not say alike
+REVIEW_WITHIN = timedelta(hours=72)
 ENDORSEMENT_PREFIX = b"changecontrol/key-endorsement/v1\n"
 NO_HEAD = bytes(32)
 HASH = 32
@@ -63,7 +78,7 @@ class Key:
     by: str
     accepts: set[str] = field(default_factory=set)
     endorsements: set[tuple[str, str]] = field(default_factory=set)
-    sign_offs: int = 0
+    signed: Counter[str] = field(default_factory=Counter)  # how many lines of each kind
 
 
 @dataclass
@@ -77,12 +92,12 @@ class Passkey:
     at: str
     by: str
     removed_at: str = ""
-    sign_offs: int = 0
+    signed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
 class Told:
-    """An entry that tells of a sign-off, or of who may give one in another's place."""
+    """An entry that tells of something that was signed, or of who may sign in another's place."""
 
     entry: dict[str, Any]
     position: int | None
@@ -94,7 +109,7 @@ class Report:
     """What was verified, and how far."""
 
     installation: str
-    has_sign_offs: bool
+    kinds: frozenset[str]  # of the lines beside the stream that this export holds
     believed: frozenset[str] = frozenset()  # the ids of keys that were named; empty: every listed key was believed
     position: int = 0
     head: bytes = NO_HEAD
@@ -103,19 +118,24 @@ class Report:
     anchored: int = 0
     erased: int = 0
     sign_offs: int = 0
+    exceptions: int = 0
     unsealed_sign_offs: int = 0
     stood_in: int = 0
+    void: int = 0  # what was signed by somebody who was deactivated afterwards
     keys: dict[str, Key] = field(default_factory=dict)
     passkeys: dict[str, Passkey] = field(default_factory=dict)  # by credential, in base64url
     mandates: dict[str, Told] = field(default_factory=dict)  # by delegation
     same: dict[str, str] = field(default_factory=dict)  # merged persons: who they are since then
+    absences: dict[str, list[tuple[str, bool]]] = field(default_factory=dict)  # by person: when they left or came back, and which
     known: dict[str, str] = field(default_factory=dict)  # the kind of a change, the service of a target
     others: Counter[str] = field(default_factory=Counter)
     # Collected on the way, compared at the end: the entry that tells of a thing may come after it.
     gone: dict[tuple[str, str], int | None] = field(default_factory=dict)
     told_gone: set[tuple[str, str]] = field(default_factory=set)
-    told_sign_offs: dict[str, Told] = field(default_factory=dict)  # by the digest of the statement
-    told_ends: dict[str, str] = field(default_factory=dict)  # when a sign-off was withdrawn or replaced, a delegation ended
+    told_signed: dict[str, Told] = field(default_factory=dict)  # by the digest of the statement
+    told_acts: dict[str, dict[str, Told]] = field(default_factory=dict)  # by exception and event
+    stated: dict[tuple[str, str], Any] = field(default_factory=dict)  # by exception and event: what was signed
+    told_ends: dict[str, str] = field(default_factory=dict)  # when a sign-off or delegation ended, when a person was merged
 
 
 class Lines:
@@ -158,24 +178,27 @@ def _verify(lines: Lines, wanted: set[str], believed: frozenset[str]) -> Report:
     header = lines.read()
     if header["kind"] != "header" or header.get("format") != FORMAT:
         raise UnreadableExport(f"This is no export in the format {FORMAT}.")
-    report = Report(header["installation"], "sign_off" in header["kinds"], believed)
-    kept: dict[str, list[dict[str, Any]]] = {"key": [], "sign_off": []}
+    report = Report(header["installation"], frozenset(header["kinds"]), believed)
+    kept: dict[str, list[dict[str, Any]]] = {"key": [], "exception": [], "person": [], **{kind: [] for kind in PREFIXES}}
     while (said := lines.read())["kind"] != "end":
         match said["kind"]:
             case "seal":
                 _verify_seal(said, lines, report)
-                if report.head.hex() in wanted:
-                    wanted.discard(report.head.hex())
-                    report.anchored = report.position
+                report.anchored = report.position if report.head.hex() in wanted else report.anchored
+                wanted.discard(report.head.hex())
             case "tail":
                 _verify_tail(said, lines, report)
-            case "key" | "sign_off" as kind:
+            case kind if kind in kept:
                 kept[kind].append(said)
             case other:
                 report.others[other] += 1
     _verify_end(said, lines, report, wanted)
+    report.sign_offs, report.exceptions = len(kept["sign_off"]), len(kept["exception"])
     _verify_keys(kept["key"], report)
-    _verify_sign_offs(kept["sign_off"], report)
+    for kind in PREFIXES:
+        _verify_signed(kept[kind], report, kind=kind)
+    _verify_exceptions(kept["exception"], report)
+    _verify_persons(kept["person"], report)
     return report
 
 
@@ -283,23 +306,29 @@ def _keep(said: dict[str, Any], report: Report, *, where: str, position: int | N
             report.told_gone.add((entry_id, name))
         case (("passkey.added" | "passkey.removed"), {"credential_id": str()}):
             _keep_passkey(said, report, where=where, position=position)
-        case (("sign_off.given" | "sign_off.withdrawn"), dict(data)):
-            _keep_sign_off(said, data, report, where=where, position=position)
+        case event, dict(data) if event in ACTS or event in {"sign_off.given", "sign_off.withdrawn"}:
+            _keep_signed(said, data, report, where=where, position=position)
         case "delegation.given", {"starts_at": str(), "ends_at": str()}:
             report.mandates[said["subject"]] = Told(said, position, report.seals + 1)
-        case (("delegation.ended" | "person.merged" | "change.created" | "target.created"), dict(data)):
+        case _, dict(data):
             _keep_known(said, data, report)
 
 
 def _keep_known(said: dict[str, Any], data: dict[str, Any], report: Report) -> None:
-    """What one has to know to see whether a sign-off is covered by a delegation."""
+    """What one has to know to see who somebody was, whether they were there, and whether a delegation covers what they signed."""
     subject, by = said["subject"], {f"person:{said['by']['id']}"}
     match said["event"]:
         case "delegation.ended":
             report.told_ends.setdefault(subject, said["at"])
         case "person.merged":
-            report.same |= dict.fromkeys(_named("person", said) - by - {subject} or by, subject)
-        case _:
+            gone = _named("person", said) - by - {subject} or by
+            report.same |= dict.fromkeys(gone, subject)
+            report.told_ends |= dict.fromkeys(gone, said["at"])
+        case ("person.deactivated" | "person.reactivated") as event:
+            report.absences.setdefault(subject, []).append((said["at"], event == "person.reactivated"))
+        case "policy.written":
+            report.known[f"policy:{data.get('digest')}"] = str(data.get("proof"))
+        case "change.created" | "target.created":
             report.known[subject] = data.get("kind") or min(_named("service", said), default="")
 
 
@@ -307,13 +336,14 @@ def _named(kind: str, entry: dict[str, Any]) -> set[str]:
     return {ref for ref in entry["refs"] if ref.startswith(f"{kind}:")}
 
 
-def _keep_sign_off(said: dict[str, Any], data: dict[str, Any], report: Report, *, where: str, position: int | None) -> None:
-    """What tells of a sign-off, and what ended others; what is told first counts, told twice is told by somebody else."""
-    statement = data.get("statement")
-    if said["event"] == "sign_off.given" and isinstance(statement, str):
-        if statement in report.told_sign_offs:
-            raise DoesNotHold(f"{where}: it tells of a sign-off that an entry before it tells of")
-        report.told_sign_offs[statement] = Told(said, position, report.seals + 1)
+def _keep_signed(said: dict[str, Any], data: dict[str, Any], report: Report, *, where: str, position: int | None) -> None:
+    """What tells of a sign-off or an exception, and what ended others; told twice is told by somebody else."""
+    told, event = Told(said, position, report.seals + 1), said["event"]
+    first = report.told_acts.setdefault(said["subject"], {}).setdefault(event, told) if event in ACTS else told
+    if SIGNED.get(event) in report.kinds:
+        first = report.told_signed.setdefault(str(data.get("statement")), first)
+    if first is not told:
+        raise DoesNotHold(f"{where}: it tells of what an entry before it tells of")
     for ended in (*data.get("replaces", ()), *data.get("sign_offs", ())):
         report.told_ends.setdefault(ended, said["at"])
 
@@ -361,8 +391,9 @@ def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
     if not HAS_CRYPTOGRAPHY:
         return True
     try:
-        key: Any = Ed25519PublicKey.from_public_bytes(public) if len(public) == HASH else load_der_public_key(public)
-        ways = {EllipticCurvePublicKey: (ECDSA(SHA256()),), RSAPublicKey: (PKCS1v15(), SHA256()), Ed25519PublicKey: ()}
+        key: Any = ed25519.Ed25519PublicKey.from_public_bytes(public) if len(public) == HASH else load_der_public_key(public)
+        rs256 = padding.PKCS1v15(), SHA256()
+        ways = {ec.EllipticCurvePublicKey: (ec.ECDSA(SHA256()),), rsa.RSAPublicKey: rs256, ed25519.Ed25519PublicKey: ()}
         key.verify(signature, message, *next(way for kind, way in ways.items() if isinstance(key, kind)))
     except (InvalidSignature, ValueError, StopIteration):
         return False
@@ -394,36 +425,34 @@ def _verify_keys(keys: list[dict[str, Any]], report: Report) -> None:
     """Keys count as the stream lists them; the table beside it must say the same."""
     for said in keys:
         key = report.keys.get(said["key_id"])
-        listed = (
-            key and key.public == b64decode(said["public"], validate=True) and (said["endorsement"], said["signature"]) in key.endorsements
-        )
-        if not listed:
+        endorsement = said["endorsement"], said["signature"]
+        if key is None or key.public != b64decode(said["public"], validate=True) or endorsement not in key.endorsements:
             raise DoesNotHold(f"key {said['key_id']}: the stream never listed it like this")
 
 
-def _verify_sign_offs(sign_offs: list[dict[str, Any]], report: Report) -> None:
+def _verify_signed(signed: list[dict[str, Any]], report: Report, *, kind: str) -> None:
     """Each statement must be told by an entry, say what that entry says and be signed by a listed key. None may be missing."""
-    for said in sign_offs:
-        statement = b64decode(said["statement"], validate=True)
-        told = report.told_sign_offs.pop(hashlib.sha256(statement).hexdigest(), None)
-        if told is None:
-            raise DoesNotHold(f"sign-off {said['id']}: no entry tells of a statement with these bytes")
-        name = f"sign-off {said['id']}, position {told.position or 'unsealed'}"
-        _verify_signature(said, statement, told, report, name=name)
+    for said in signed:
+        statement, name = b64decode(said["statement"], validate=True), f"{kind.replace('_', '-')} {said['id']}"
+        told = report.told_signed.pop(hashlib.sha256(statement).hexdigest(), None)
+        if told is None or SIGNED[told.entry["event"]] != kind:
+            raise DoesNotHold(f"{name}: no entry tells of a statement with these bytes")
+        name += f", position {told.position or 'unsealed'}"
         try:
-            _verify_words(said, json.loads(statement), told.entry, report, name=name)
-            _verify_assertion(said, statement, told.entry, report, name=name)
-            _verify_mandate(json.loads(statement), told, report, name=name)
+            _verify_signature(said, statement, told, report, name=name, kind=kind)
+            _verify_words(said, json.loads(statement), told, report, name=name)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DoesNotHold(f"{name}: its statement or its entry lacks what must be compared ({error})") from error
-        report.sign_offs += 1
-        report.unsealed_sign_offs += told.position is None
-    if report.has_sign_offs and report.told_sign_offs:
-        digest, told = min(report.told_sign_offs.items())
-        raise DoesNotHold(f"position {told.position or 'unsealed'}: the sign-off with the statement {digest} is told and not there")
+        report.unsealed_sign_offs += told.position is None and kind == "sign_off"
+    for digest, told in report.told_signed.items():
+        if SIGNED[told.entry["event"]] == kind:
+            raise DoesNotHold(
+                f"position {told.position or 'unsealed'}: the {kind.replace('_', '-')} with the statement {digest} is told and not there"
+            )
 
 
-def _verify_signature(said: dict[str, Any], statement: bytes, told: Told, report: Report, *, name: str) -> None:
+def _verify_signature(said: dict[str, Any], statement: bytes, told: Told, report: Report, *, name: str, kind: str) -> None:
+    """Signed with a key that the stream lists, and with their passkey where it says so, by somebody who was not deactivated then."""
     key_id = said["key_id"]
     key = report.keys.get(key_id)
     if key is None:
@@ -433,15 +462,23 @@ def _verify_signature(said: dict[str, Any], statement: bytes, told: Told, report
     # By seal: a transaction that waited for the one that lists the key may have begun before it, and is then sealed just before it.
     if key.seal > told.seal:
         raise DoesNotHold(f"{name}: its key {key_id} was listed after it, at position {key.position or 'unsealed'}")
-    if not _is_signed(key.public, SIGN_OFF_PREFIX + statement, b64decode(said["signature"], validate=True)):
+    if not _is_signed(key.public, PREFIXES[kind] + statement, b64decode(said["signature"], validate=True)):
         raise DoesNotHold(f"{name}: its signature does not belong to its statement")
-    key.sign_offs += 1
+    absences = report.absences.get(f"person:{told.entry['by']['id']}", [])
+    before = [is_back for at, is_back in absences if at <= told.entry["at"]]
+    if before and not before[-1]:
+        raise DoesNotHold(f"{name}: whoever signed it was deactivated then")
+    report.void += len(before) < len(absences)
+    key.signed[kind] += 1
+    _verify_assertion(said, statement, told.entry, report, name=name, kind=kind)
 
 
-def _verify_assertion(said: dict[str, Any], statement: bytes, entry: dict[str, Any], report: Report, *, name: str) -> None:
+def _verify_assertion(said: dict[str, Any], statement: bytes, entry: dict[str, Any], report: Report, *, name: str, kind: str) -> None:
     """What a passkey signed: this statement, verified by its authenticator, with a key that the stream gave to this person."""
     credential_id, data, client_data, signature = (b64decode(said[part], validate=True) for part in ASSERTED)
-    if json.loads(statement)["by"]["credential"] != "passkey":
+    if (way := json.loads(statement)["by"]["credential"]) != "passkey":
+        if way not in {"password", "password_and_code"}:
+            raise DoesNotHold(f"{name}: its person proved themselves by {way or 'nothing'}, which is no signature")
         if any((credential_id, data, client_data, signature, said["rp_id"], said["origin"])):
             raise DoesNotHold(f"{name}: an assertion stands beside a statement that tells of none")
         return
@@ -449,7 +486,7 @@ def _verify_assertion(said: dict[str, Any], statement: bytes, entry: dict[str, A
     key = report.passkeys.get(passkey)
     if key is None:
         raise DoesNotHold(f"{name}: its passkey {passkey} was never added in the stream")
-    challenge = hashlib.sha256(SIGN_OFF_PREFIX + statement).digest()
+    challenge = hashlib.sha256(PREFIXES[kind] + statement).digest()
     host = re.sub(r"^https?://|:\d+$", "", said["origin"])
     doubts = {
         "is another person's": key.person != f"person:{entry['by']['id']}",
@@ -463,7 +500,7 @@ def _verify_assertion(said: dict[str, Any], statement: bytes, entry: dict[str, A
     }
     if wrong := next((what for what, holds in doubts.items() if holds), None):
         raise DoesNotHold(f"{name}: its passkey {passkey} {wrong}")
-    key.sign_offs += 1
+    key.signed[kind] += 1
 
 
 def _verify_mandate(stated: dict[str, Any], told: Told, report: Report, *, name: str) -> None:
@@ -474,9 +511,7 @@ def _verify_mandate(stated: dict[str, Any], told: Told, report: Report, *, name:
     places = {report.known.get(f"target:{rule['target']}") for rule in stated["rules"]}
     for about, one in report.mandates.items():
         data, by = one.entry["data"], f"person:{one.entry['by']['id']}"  # given by whoever asks, for themselves
-        to = min(_named("person", one.entry) - {by}, default="")
-        while to in report.same:
-            to = report.same[to]
+        to = _whoever(min(_named("person", one.entry) - {by}, default=""), report)
         ends = {data["ends_at"], report.told_ends.get(about, data["ends_at"])}
         hands = (by, to) == (f"person:{asked}", f"person:{stated['person']['id']}") and one.seal <= told.seal
         holds = datetime.fromisoformat(data["starts_at"]) <= at < min(map(datetime.fromisoformat, ends))
@@ -487,33 +522,96 @@ def _verify_mandate(stated: dict[str, Any], told: Told, report: Report, *, name:
     raise DoesNotHold(f"{name}: it was given in the place of person {asked}, who had not asked for that in the stream")
 
 
-def _verify_words(said: dict[str, Any], stated: dict[str, Any], entry: dict[str, Any], report: Report, *, name: str) -> None:
+def _verify_words(said: dict[str, Any], stated: dict[str, Any], told: Told, report: Report, *, name: str) -> None:
     """What was signed, member by member, against what the stream tells."""
-    data, by = entry["data"], entry["by"]
+    entry, data = told.entry, told.entry["data"]
+    if entry["event"] in ACTS:
+        report.stated[entry["subject"], entry["event"]] = stated
+        act = "AGREE" if "asked" in stated else "ASK"
+        words = {"exception": (f"exception:{said['exception']}", entry["subject"]), "act": (said["act"], act)}
+        _compare(_of_everybody(stated, entry, report) | words, name=name)
+        return
     words = {
-        "installation": (stated["installation"], report.installation),
         "sign-off": (f"sign_off:{said['id']}", entry["subject"]),
         "change": ([f"change:{stated['change']}"], [ref for ref in entry["refs"] if ref.startswith("change:")]),
-        "person": (f"PERSON:{stated['person']['id']}", f"{by['kind']}:{by['id']}"),
-        "hand": (stated["by"], by),
         "revision": (stated["revision"]["number"], data["revision"]),
         "digest of the revision": (stated["revision"]["digest"], data["digest"]),
         "parts": (sorted(stated["covers"]), data["parts"]),
         "decision": (stated["decision"], data["decision"]),
         "meaning": (stated["meaning"], data["meaning"]),
-        "moment": (stated["at"], entry["at"][:19] + "Z") if not _is_timely(stated, entry) else ("", ""),
         "withdrawal": (said["withdrawn_at"], report.told_ends.get(said["id"])),
     }
-    for what, (signed, told) in words.items():
-        if signed != told:
-            raise DoesNotHold(f"{name}: the {what} is {signed} here and {told} in the stream")
+    _compare(_of_everybody(stated, entry, report) | words, name=name)
+    way, asked = stated["by"]["credential"], {report.known.get(f"policy:{one['digest']}", "") for one in stated.get("policies", ())}
+    if stated["decision"] == "APPROVE" and any(way not in STRONG.get(one, (way,)) for one in asked):
+        raise DoesNotHold(f"{name}: its person proved themselves by {way}, and the policy asked for more")
+    _verify_mandate(stated, told, report, name=name)
 
 
-def _is_timely(stated: dict[str, Any], entry: dict[str, Any]) -> bool:
-    """Whether a statement that was read first was signed while it was good; one that was not is signed in its own second."""
-    if stated["by"]["credential"] == "session":
-        return bool(stated["at"] == entry["at"][:19] + "Z")
-    return timedelta(0) <= datetime.fromisoformat(entry["at"]) - datetime.fromisoformat(stated["at"]) <= GOOD_FOR
+def _of_everybody(stated: dict[str, Any], entry: dict[str, Any], report: Report) -> dict[str, tuple[object, object]]:
+    """What every statement says of its signing: it is signed while it is good."""
+    by = entry["by"]
+    waited = datetime.fromisoformat(entry["at"]) - datetime.fromisoformat(stated["at"])
+    return {
+        "installation": (stated["installation"], report.installation),
+        "person": (f"PERSON:{stated['person']['id']}", f"{by['kind']}:{by['id']}"),
+        "hand": (stated["by"], by),
+        "moment": (stated["at"], stated["at"] if timedelta(0) <= waited <= GOOD_FOR else entry["at"]),
+    }
+
+
+def _compare(words: dict[str, tuple[Any, Any]], *, name: str, there: str = "in the stream") -> None:
+    for what, (here, told) in words.items():
+        if here != told:
+            raise DoesNotHold(f"{name}: the {what} is {here} here and {told} {there}")
+
+
+def _verify_exceptions(exceptions: list[dict[str, Any]], report: Report) -> None:
+    """Everything that a row says happened is told by its entry, and nothing else is; what follows from the two signatures does."""
+    for said in exceptions:
+        about, name = f"exception:{said['id']}", f"exception {said['ref']}"
+        told = {act: one.entry for act, one in report.told_acts.pop(about, {}).items()}
+        acts = {act: [entry["at"], entry["by"]["id"] if entry["by"]["kind"] == "PERSON" else None] for act, entry in told.items()}
+        _compare({act: (said["acts"].get(act), acts.get(act)) for act in sorted({*acts, *said["acts"]})}, name=name)
+        asked = report.stated[about, "exception.asked"]
+        _compare({what: (written, asked.get(what)) for what, written in said["terms"].items()}, name=name, there="in the first statement")
+        if "exception.agreed" in told:
+            _verify_agreement(said, told, report, name=name)
+    if "exception" in report.kinds and report.told_acts:
+        raise DoesNotHold(f"{min(report.told_acts)} is told and not there")
+
+
+def _verify_agreement(said: dict[str, Any], told: dict[str, Any], report: Report, *, name: str) -> None:
+    """Another person signed the same words and the first statement; end and day of the review follow from that."""
+    first, second = (report.stated[told[act]["subject"], act] for act in ("exception.asked", "exception.agreed"))
+    at = told["exception.agreed"]["at"]
+    moment = datetime.fromisoformat(at)
+    words: dict[str, tuple[Any, Any]] = {what: (second.get(what), first.get(what)) for what in sorted({*first, *second} - ONES_OWN)}
+    words["first statement"] = (second["asked"], told["exception.asked"]["data"]["statement"])
+    words["end"] = (datetime.fromisoformat(said["ends_at"]), moment + timedelta(minutes=said["terms"]["minutes"]))
+    words["day of its review"] = (datetime.fromisoformat(said["due_at"]), moment + REVIEW_WITHIN)
+    _compare(words, name=name, there="by what was asked")
+    if len({_whoever(f"person:{one['person']['id']}", report, at=at) for one in (first, second)}) == 1:
+        raise DoesNotHold(f"{name}: one and the same person asked for it and agreed to it")
+
+
+def _whoever(who: str, report: Report, *, at: str = "now") -> str:
+    """Who this account's person was at a moment: "now" comes after every moment."""
+    for _ in report.same:  # forged ones may name each other
+        if who in report.same and report.told_ends[who] <= at:
+            who = report.same[who]
+    return who
+
+
+def _verify_persons(persons: list[dict[str, Any]], report: Report) -> None:
+    """Who was away is so in the table too, and came back when the stream says: what they signed before that never counts again."""
+    for said in persons:
+        absences = report.absences.get(f"person:{said['id']}", [])
+        back = max((at for at, is_back in absences if is_back), default=None)
+        words = {"moment of coming back": (said["inactive_until"], back)}
+        if absences and not absences[-1][1]:
+            words["state"] = ("active" if said["is_active"] else "deactivated", "deactivated")
+        _compare(words, name=f"person {said['id']}")
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -542,11 +640,14 @@ def sentences(report: Report) -> list[str]:
     if report.erased:
         said.append(f"{report.erased} details erased, each told by an entry")
     said.append(_sign_offs_in_words(report))
+    said.append(f"{report.exceptions} exceptions" if "exception" in report.kinds else "exceptions are not in this export")
+    if report.void:
+        said.append(f"{report.void} of them count no more: who signed was deactivated since, and coming back revives nothing")
     said += [f"key {key_id}, {_key_in_words(key_id, key, report)}" for key_id, key in report.keys.items()]
     for name, one in report.passkeys.items():
         removed = f", removed {one.removed_at}" if one.removed_at else ""
         place = f"added at position {one.position or 'unsealed'} by {one.by} for {one.person} at {one.rp_id}"
-        said.append(f"passkey {name}, {place}{removed}, {one.sign_offs} sign-offs")
+        said.append(f"passkey {name}, {place}{removed}, {_signed_in_words(one.signed)}")
     if report.keys and not report.believed:
         said.append("each of these keys was believed: a key that is not yours could sign anything. Name yours with --key")
     said += [f"{count} lines of kind {kind} not looked at" for kind, count in report.others.items()]
@@ -554,7 +655,7 @@ def sentences(report: Report) -> list[str]:
 
 
 def _sign_offs_in_words(report: Report) -> str:
-    if not report.has_sign_offs:
+    if "sign_off" not in report.kinds:
         return "sign-offs are not in this export"
     checked = f"checked with {len(report.keys)} listed keys" if HAS_CRYPTOGRAPHY else "not checked: there is no package cryptography"
     unsealed = f", {report.unsealed_sign_offs} of them told in the unsealed tail only" if report.unsealed_sign_offs else ""
@@ -562,10 +663,14 @@ def _sign_offs_in_words(report: Report) -> str:
     return f"{report.sign_offs} sign-offs{unsealed}{stood_in}, signatures {checked}"
 
 
+def _signed_in_words(signed: Counter[str]) -> str:
+    return f"{signed['sign_off']} sign-offs" + (f", {signed['signature']} signatures of exceptions" if signed["signature"] else "")
+
+
 def _key_in_words(key_id: str, key: Key, report: Report) -> str:
     accepts = f", accepts {', '.join(sorted(key.accepts))}" if key.accepts else ""
     named = ", named" if key_id in report.believed else ""
-    return f"listed at position {key.position or 'unsealed'} by {key.by}, {key.sign_offs} sign-offs{accepts}{named}"
+    return f"listed at position {key.position or 'unsealed'} by {key.by}, {_signed_in_words(key.signed)}{accepts}{named}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -573,9 +678,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Verifies an export of the audit stream of Change Control.")
     parser.add_argument("export", help="the file that export_audit wrote, or - for standard input")
     parser.add_argument("--head", action="append", default=[], help="the head of a seal, noted elsewhere; may be repeated")
-    parser.add_argument(
-        "--key", action="append", default=[], help="the id of a key whose sign-offs are believed, and no other; may be repeated"
-    )
+    parser.add_argument("--key", action="append", default=[], help="the id of a key that is believed, and no other; may be repeated")
     parser.add_argument("--without-signatures", action="store_true", help="end with 0 though signatures could not be checked")
     given = parser.parse_args(arguments)
     try:

@@ -9,6 +9,7 @@ from django.http import Http404
 from apps.accounts.facts import standing_grants
 from apps.accounts.models import Membership, Person
 from apps.accounts.roles import Role
+from apps.catalog.grants import standing_service_roles
 from apps.catalog.models import Arrival, Environment, Ownership, Service, Target
 from apps.core.references import Reference
 
@@ -21,7 +22,8 @@ def services_for(person: Person, *, text: str = "") -> QuerySet[Service]:
     auditor = standing_grants().filter(person=person.pk, role=Role.AUDITOR, team__isnull=True)
     member = Membership.objects.filter(team=OuterRef("team"), person=person, ended_at__isnull=True)
     owner = Ownership.objects.filter(service=OuterRef("pk"), ended_at__isnull=True).filter(Q(person=person) | Q(person__merged_into=person))
-    return found.filter(Q(is_restricted=False) | Exists(auditor) | Exists(member) | Exists(owner))
+    works = standing_service_roles(person.pk).filter(service=OuterRef("pk"))
+    return found.filter(Q(is_restricted=False) | Exists(auditor) | Exists(member) | Exists(owner) | Exists(works))
 
 
 def services_hidden_from(person: Person) -> QuerySet[Service]:
@@ -30,11 +32,12 @@ def services_hidden_from(person: Person) -> QuerySet[Service]:
     member = Membership.objects.filter(team=OuterRef("team"), person=person.pk, ended_at__isnull=True)
     same = Q(person=person.pk) | Q(person__in=Person.objects.filter(merged_into=person.pk))
     owner = Ownership.objects.filter(same, service=OuterRef("pk"), ended_at__isnull=True)
-    return Service.objects.filter(~Exists(auditor), ~Exists(member), ~Exists(owner), is_restricted=True)
+    works = standing_service_roles(person.pk).filter(service=OuterRef("pk"))
+    return Service.objects.filter(~Exists(auditor), ~Exists(member), ~Exists(owner), ~Exists(works), is_restricted=True)
 
 
 def may_see(person: Person, service: Service) -> bool:
-    """Whether this person may see the service: it is open, or they are of its team, an owner or an auditor."""
+    """Whether this person may see the service: it is open, or they are of its team, an owner, have a role for it, or are an auditor."""
     return not service.is_restricted or services_for(person).filter(pk=service.pk).exists()
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Coalesce, Least
 from apps.accounts.models import Membership, Person, RoleGrant
 from apps.accounts.roles import Role
 from apps.audit.names import read_actor
-from apps.catalog.models import Environment, Ownership, Service, Target
+from apps.catalog.models import Environment, Ownership, Service, ServiceRole, Target
 from apps.catalog.rules import LINK, PersonFacts, PlaceFacts, TargetFacts, seat_key
 from apps.core.actors import ActorKind
 
@@ -58,6 +58,8 @@ class _Held:
             mine = Q(person__in=people) | Q(person__merged_into__in=people)
             owned = Ownership.objects.filter(mine, service=service, ended_at__isnull=True)
             rows.append(_held("OWNER", owned.annotate(holder=Coalesce("person__merged_into", "person")), "holder", "kind", "started"))
+            given = ServiceRole.objects.filter(mine, service=service, ended_at__isnull=True)
+            rows.append(_held("ROLE", given.annotate(holder=Coalesce("person__merged_into", "person")), "holder", "role", "started"))
             merged = Person.objects.filter(merged_into__in=people)
             rows.append(_held("MERGED", merged, "merged_into", "public_id", ""))
         for kind, pk, value, by, at in rows[0].union(*rows[1:], all=True):

@@ -7,6 +7,7 @@ from django import forms
 from apps.accounts.access import present_people, teams
 from apps.accounts.forms import PersonChoice, ZoneChoice
 from apps.accounts.models import Team
+from apps.accounts.roles import FOR_ONE_SERVICE, Role
 from apps.catalog.access import environments_in_order
 from apps.catalog.inputs import HIGHEST_RANK, LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_REASON, LONGEST_REPOSITORY
 from apps.catalog.models import ChangeRequired, Environment, OwnerKind
@@ -61,6 +62,17 @@ class NewOwner(forms.Form):
 
     person = PersonChoice()
     kind = forms.TypedChoiceField(choices=[(kind.value, word) for kind, word in OWNERS.items()], coerce=OwnerKind)
+
+    def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - handed on to Django
+        super().__init__(*given, **more)
+        self.fields["person"].queryset = present_people()  # type: ignore[attr-defined]  # the stub's Field has no queryset
+
+
+class NewRole(forms.Form):
+    """Who works on a service alone, and as what."""
+
+    person = PersonChoice()
+    role = forms.TypedChoiceField(choices=[(role.value, role.label) for role in FOR_ONE_SERVICE], coerce=Role)
 
     def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 - handed on to Django
         super().__init__(*given, **more)

@@ -8,9 +8,12 @@ from django.db import models
 from django.db.models import Q
 
 from apps.accounts.models import Person, Team
+from apps.accounts.roles import FOR_ONE_SERVICE
 from apps.core.ids import new_id
 from apps.core.locks import Lockable
 from apps.core.references import Reference, reference
+
+LONGEST_GRACE = 60  # minutes: no ticket lives longer
 
 
 class ChangeRequired(models.TextChoices):
@@ -97,6 +100,30 @@ class Ownership(models.Model):
         ]
 
 
+class ServiceRole(models.Model):
+    """A role of a person for one service alone, from when to when. Who gave it matters to exclusions."""
+
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="roles")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=20, choices=[(role.value, role.value) for role in FOR_ONE_SERVICE])
+    started_at = models.DateTimeField()
+    started_by = models.CharField(max_length=80)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=80, default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "person", "role"], condition=Q(ended_at__isnull=True), name="one_standing_service_role"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="service_role_ended_at_and_by",
+            ),
+            models.CheckConstraint(condition=~Q(role__in=["ADMINISTRATOR", "AUDITOR"]), name="wide_roles_are_for_no_service"),
+        ]
+
+
 class Environment(models.Model):
     """A rung of the promotion ladder; a lower rank comes first."""
 
@@ -107,9 +134,15 @@ class Environment(models.Model):
     change_required = models.CharField(max_length=10, choices=ChangeRequired, default=ChangeRequired.APPROVED)
     required_since = models.DateTimeField(null=True)  # when that was changed last; null: never
     time_zone = models.CharField(max_length=64, default="UTC")
+    offline_grace_minutes = models.PositiveSmallIntegerField(default=0)  # how old a yes may be that begins while we are away
     retired_at = models.DateTimeField(null=True)
 
     objects = Lockable["Environment"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(offline_grace_minutes__lte=LONGEST_GRACE), name="offline_grace_is_short"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -119,6 +119,28 @@ def why_not_start_ownership(person: PersonFacts, place: PlaceFacts, *, owner: Pe
     return not_now("already_owner", f"{owner.name} is this kind of owner already.") if stands else None
 
 
+def why_not_give_role(person: PersonFacts, place: PlaceFacts, *, holder: PersonFacts, role: str, stands: bool) -> Refusal | None:
+    """A role for one service: whoever gets it can act, and does not have it for the service yet."""
+    if refusal := why_not_change_place(person, place):
+        return refusal
+    if not holder.is_active:
+        return not_now("person_inactive", f"{holder.name} is not active.", "Choose somebody who is, or reactivate them.")
+    words = role.replace("_", " ").lower()
+    return not_now("already_granted", f"{holder.name} is {words} of it already.") if stands else None
+
+
+def why_not_take_role(person: PersonFacts, *, holder: PersonFacts, role: str, stands: bool) -> Refusal | None:
+    """Only a standing role ends."""
+    if refusal := why_not_configure(person):
+        return refusal
+    words = role.replace("_", " ").lower()
+    return (
+        None
+        if stands
+        else not_now("not_granted", f"{holder.name} is not {words} of it.", "What they have for a team ends on their own page.")
+    )
+
+
 def why_not_end_ownership(person: PersonFacts, *, owner: PersonFacts, stands: bool) -> Refusal | None:
     """Only a standing ownership ends."""
     if refusal := why_not_configure(person):

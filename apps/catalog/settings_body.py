@@ -18,6 +18,7 @@ LONGEST = 65_536
 DRIVER = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MOST_CHECKS = 20
 DAY = 86_400
+SILENCE_MINUTES = 60
 
 
 class Start(StrEnum):
@@ -74,6 +75,10 @@ class SettingsBody:
     deploy_seconds: int
     forbid_approver_start: bool
     checks: tuple[Check, ...]
+    silence_minutes: int = SILENCE_MINUTES  # how long CI may say nothing of a deployment before nobody knows what is true
+
+
+NO_SETTINGS = SettingsBody("", {}, Start.BUTTON, bake_seconds=0, deploy_seconds=600, forbid_approver_start=False, checks=())
 
 
 def settings_bytes(given: Mapping[str, object]) -> bytes:
@@ -91,6 +96,9 @@ def settings_bytes(given: Mapping[str, object]) -> bytes:
         "forbid_approver_start": fields.flag("forbid_approver_start", default=False),
         "checks": _checks(fields),
     }
+    silence = fields.integer("silence_minutes", default=SILENCE_MINUTES, least=1, most=DAY // 60)
+    if silence != SILENCE_MINUTES:  # left out where it is the usual: settings that were written before say the same
+        body["silence_minutes"] = silence
     fields.nothing_else()
     if fields.errors:
         raise BadContent(fields.errors)
@@ -109,7 +117,8 @@ def read_settings(body: bytes | memoryview) -> SettingsBody:
         Check(**{**check, "source": Source(check["source"]), "on_no_data": OnNoData(check["on_no_data"])}) for check in data["checks"]
     )
     rest = {key: data[key] for key in ("driver", "options", "bake_seconds", "deploy_seconds", "forbid_approver_start")}
-    return SettingsBody(start=Start(data["start"]), checks=checks, **rest)
+    silence = data.get("silence_minutes", SILENCE_MINUTES)
+    return SettingsBody(start=Start(data["start"]), checks=checks, silence_minutes=silence, **rest)
 
 
 def settings_from_text(text: str) -> Mapping[str, object]:

@@ -16,6 +16,8 @@ urlpatterns = [
     path(
         "services/<slug:slug>/owners/technical/<uuid:public_id>/end/", service.owner_end, {"kind": "TECHNICAL"}, name="technical_owner_end"
     ),
+    path("services/<slug:slug>/roles/", service.roles, name="service_roles"),
+    path("services/<slug:slug>/roles/<slug:role>/<uuid:public_id>/end/", service.role_end, name="service_role_end"),
     path("services/<slug:slug>/targets/", service.targets, name="targets"),
     path("services/<slug:slug>/in/<slug:environment>/", targets.target, name="target"),
     path("services/<slug:slug>/in/<slug:environment>/settings/", targets.settings, name="target_settings"),

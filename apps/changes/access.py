@@ -10,6 +10,7 @@ from apps.accounts.facts import standing_grants
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.catalog.access import services_for, services_hidden_from
+from apps.catalog.grants import standing_service_roles
 from apps.catalog.models import Service
 from apps.changes.models import Change, ChangeModel, ChangeModelProposal, ChangeModelVersion, DraftInput, Item, Leg, SavedSearch
 from apps.changes.states import State
@@ -49,9 +50,10 @@ def get_change(person: Person, ref: str) -> Change:
 
 
 def services_to_ask_for(person: Person) -> QuerySet[Service]:
-    """The living services that a person may request changes of: seen, and with the role for everything or for their team."""
+    """The living services that a person may request changes of: seen, and with the role for everything, for their team or for them alone."""
     grants = standing_grants().filter(person=person, role=Role.REQUESTER)
-    where = Exists(grants.filter(team__isnull=True)) | Exists(grants.filter(team=OuterRef("team")))
+    own = standing_service_roles(person.pk).filter(role=Role.REQUESTER, service=OuterRef("pk"))
+    where = Exists(grants.filter(team__isnull=True)) | Exists(grants.filter(team=OuterRef("team"))) | Exists(own)
     return services_for(person).filter(where, retired_at__isnull=True)
 
 

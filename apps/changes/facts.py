@@ -9,13 +9,16 @@ from django.db.models import Case, Count, Exists, JSONField, OuterRef, Q, QueryS
 from django.db.models.functions import Coalesce, JSONObject, Now
 
 from apps.accounts.facts import standing_grants
-from apps.accounts.models import Person, RoleGrant
+from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.accounts.steps import person_by_actor
+from apps.catalog.facts import person_facts
+from apps.catalog.grants import Grants, grants_of, roles_among
 from apps.catalog.models import Arrival, Environment, Outcome, Service, Target
+from apps.catalog.rules import seat_key
 from apps.changes.content import PARTS, Content, content_from_bytes
 from apps.changes.models import Change, ChangeModelProposal, Dependency, Leg, Move, Revision
-from apps.changes.rules import Asker, ChangeFacts, LegFacts, ModelProposalFacts, Place, Risk, RiskPlace, risk_of
+from apps.changes.rules import AGREEING, Asker, ChangeFacts, LegFacts, ModelProposalFacts, Place, Risk, RiskPlace, risk_of
 from apps.changes.states import ENDED, LEG_AHEAD, LegState, State, values
 from apps.core.actors import Actor
 from apps.core.references import Reference
@@ -23,8 +26,6 @@ from apps.core.references import Reference
 LOOKED_BACK = timedelta(days=30)
 RAN = (Outcome.SUCCEEDED, Outcome.ADOPTED, Outcome.ROLLED_BACK, Outcome.LEFT)  # after these the version of the arrival is what runs
 NOTHING_RAN = {"label": "", "identities": []}
-
-Grants = frozenset[tuple[str, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +96,13 @@ def asker(by: Actor, change: Change) -> Asker:
     return asker_of(person_by_actor(by), services)
 
 
-def grants_of(person: Person) -> Grants:
-    """The roles a person has, each with the team for whose services alone, or None."""
-    return frozenset(grant_rows(person))
-
-
-def grant_rows(person: Person) -> QuerySet[RoleGrant, tuple[str, int | None]]:
-    """The same as rows that nobody has read yet, for a page that reads them together with others."""
-    return standing_grants().filter(person=person).values_list("role", "team_id")
-
-
 def asker_of(person: Person, services: Iterable[Service], *, grants: Grants | None = None) -> Asker:
     """A person, and the roles they have for every one of these services; where none is named, the roles they have anywhere."""
-    teams = {service.team_id for service in services}
-    given: dict[str, set[int | None]] = {}
-    for role, team_id in grants_of(person) if grants is None else grants:
-        given.setdefault(role, set()).add(team_id)
-    held = {role for role, where in given.items() if None in where or teams <= where}
-    return Asker(id=person_id(person), roles=frozenset(held))
+    given = grants_of(person.pk) if grants is None else grants
+    held = frozenset(role for role, *_ in given)
+    for service in services:
+        held &= roles_among(given, service)
+    return Asker(id=person_id(person), roles=held)
 
 
 def content_of(revision: Revision) -> Content:
@@ -219,6 +209,13 @@ def references_of(change: Change) -> list[Reference]:
 def waiting_model_proposal(slug: str) -> ChangeModelProposal | None:
     """What is proposed for the model of this short name and not decided."""
     return ChangeModelProposal.objects.filter(slug=slug, decided_at__isnull=True).select_related("proposed_by").first()
+
+
+def was_let_in(person: Person, proposal: ChangeModelProposal) -> bool:
+    """Whether everything that lets somebody agree to a proposal was given by whoever proposed it, roles and account."""
+    given, by = person_facts(person).given_by, proposal.proposed_by.merged_into or proposal.proposed_by
+    seats = [givers for role in AGREEING for givers in given.get(seat_key("ROLE", role), ())]
+    return bool(seats) and all(by.public_id in givers for givers in seats)
 
 
 def model_proposal_facts(proposal: ChangeModelProposal) -> ModelProposalFacts:

@@ -86,7 +86,16 @@ def pre_approval(granted: Granted, written: Written, *, where: Where) -> PreAppr
     if template.coverage is None:
         return None
     doubts = (*_doubts_about(granted), *_doubts_of(template, template.coverage, written, where=where))
-    return PreApproval(granted.name, granted.slug, granted.number, granted.author, granted.agreed_by, granted.made_at, doubts)
+    return PreApproval(
+        granted.name,
+        granted.slug,
+        granted.number,
+        granted.author,
+        granted.agreed_by,
+        granted.made_at,
+        doubts,
+        is_outdated=granted.is_retired or granted.number_in_force != granted.number,
+    )
 
 
 def _doubts_about(granted: Granted) -> list[str]:

@@ -1,4 +1,4 @@
-"""What every page shares: a refusal becomes a page, nothing signed in is kept by a cache, and no body is endless."""
+"""What every page shares: a refusal becomes a page, nothing signed in is kept by a cache, nothing hides in it, and no body is endless."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,7 @@ from django.utils.cache import add_never_cache_headers
 
 from apps.core.problems import problem_json
 from apps.core.refusals import Refused
+from apps.core.unmarked import name_unmarked
 
 Handler = Callable[[HttpRequest], HttpResponse]
 AROUND_FILES = 1_000_000  # what a form sends beside its largest file
@@ -24,6 +25,20 @@ def bounded_body(get_response: Handler) -> Handler:
         if not length.isdecimal() or int(length[:20]) > most:
             return problem_json(413, "too_large", f"A request holds {settings.EVIDENCE_MEGABYTES} MB at most. Send less, or link to it.")
         return get_response(request)
+
+    return handle
+
+
+def nothing_hidden(get_response: Handler) -> Handler:
+    """Name the hidden characters that no template marked: a name from elsewhere must not turn the page around it."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
+            page = response.content.decode(response.charset)
+            if (named := name_unmarked(page)) != page:
+                response.content = named
+        return response
 
     return handle
 

@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from apps.core.texts import BLANK
+
 KEPT: Final = {"\n", "\t"}
 HIDDEN: Final = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, format, surrogates, private, breaks
 LIKELY = re.compile(r"[^\n\t\x20-\x7e]")
@@ -29,7 +31,7 @@ TAGS: Final = {
 
 def is_hidden(character: str) -> bool:
     """Say whether CHARACTER shows nothing, or changes how its neighbours are shown."""
-    return character not in KEPT and unicodedata.category(character) in HIDDEN
+    return character not in KEPT and (character in BLANK or unicodedata.category(character) in HIDDEN)
 
 
 def codepoint(character: str) -> str:
@@ -141,4 +143,4 @@ def render_markdown(text: str) -> SafeString:
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
-    return mark_safe(clean)  # noqa: S308 - nh3 has just cleaned it
+    return mark_safe(name_hidden(clean))  # noqa: S308 - nh3 has just cleaned it; an entity may have hidden a character until now

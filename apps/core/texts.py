@@ -9,8 +9,9 @@ from apps.core.zones import zone_named
 
 # Embedding, override and isolate marks turn the direction of the text around them: a name must not do that.
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# No width and no meaning in a name: two names that look the same would differ.
-UNSEEN = frozenset("\u200b\u2060\ufeff\u00ad")
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks that are drawn as nothing
+# No width and no meaning in a name: two names that look the same would differ. Joiners have one in many scripts.
+UNSEEN = BLANK | frozenset("\u200b\u200e\u200f\u061c\u180e\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad")
 KEPT = frozenset("\n\r\t")
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 

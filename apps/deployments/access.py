@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from apps.accounts.models import Person
@@ -15,9 +15,12 @@ from apps.changes.access import changes_for
 from apps.changes.models import Change, Leg
 from apps.core.locks import database_now
 from apps.core.references import Reference
-from apps.deployments.models import Deployment
+from apps.deployments.models import Deployment, Executor
+from apps.deployments.states import State
+from apps.gate.rules import Action
+from apps.gate.tickets import Permit
 
-WITH_PLACES = ("target__service__team", "target__environment", "leg__change__requester", "settings", "undoes")
+WITH_PLACES = ("target__service__team", "target__environment", "leg__change__requester", "settings", "undoes", "pipeline")
 
 
 def deployments_for(person: Person) -> QuerySet[Deployment]:
@@ -64,6 +67,50 @@ def hold_deployment(deployment_id: int, now: datetime | None = None) -> Held:
     if deployment.leg is not None and change is not None:
         deployment.leg.change = change
     return Held(target, change, deployment, now or database_now())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a ticket leads, locked: the target, the leg with its change, the deployment that a way back undoes."""
+
+    target: Target
+    leg: Leg | None
+    bad: Deployment | None
+    now: datetime
+
+    def held(self, deployment: Deployment) -> Held:
+        """The same with one deployment of it."""
+        return Held(self.target, self.leg.change if self.leg else None, deployment, self.now)
+
+
+def hold_place(permit: Permit, now: datetime | None = None) -> Place | None:
+    """Lock what a ticket is for, in the one order; None where there is no such target. The calendar guard comes before."""
+    targets = Target.objects.select_for_update(of=("self",)).select_related("service__team", "environment", "settings")
+    target = targets.filter(public_id=permit.target).first()
+    if target is None:
+        return None
+    bad = _to_be_undone(target, permit.identities) if permit.action is Action.ROLLBACK else None
+    named = {"pk": bad.leg_id} if bad else {"public_id": permit.leg or None}
+    leg = Leg.objects.select_related("item").filter(**named).first() if permit.action is Action.DEPLOY or bad else None
+    if leg is not None:
+        leg.change = Change.objects.select_for_update(of=("self",)).select_related("revision").get(pk=leg.change_id)
+        leg.target = target
+    if bad is not None:
+        bad = Deployment.objects.select_for_update(of=("self",)).select_related("settings", "undoes").get(pk=bad.pk)
+        bad.target, bad.leg = target, leg
+    return Place(target, leg, bad, now or database_now())
+
+
+def _to_be_undone(target: Target, identities: tuple[str, ...]) -> Deployment | None:
+    """The deployment that going back to this version undoes: the one on its way there, or the one that brought what runs."""
+    found = Deployment.objects.filter(target=target, undoes=None, undone_by=None)
+    on_its_way = Q(public_id=target.occupied_by, executor=Executor.EXTERNAL)
+    found = found.filter(Q(state=State.SUCCEEDED) if target.occupied_by is None else on_its_way)
+    newest = found.order_by("-pk").first()
+    if newest is None or set(newest.previous_identities) != set(identities):
+        return None
+    is_here = target.occupied_by is not None or set(newest.identities) == set(target.running_identities)
+    return newest if is_here else None
 
 
 def leg_to_order(leg_id: int) -> Leg:

@@ -12,7 +12,7 @@ from apps.core.verbs import verb
 from apps.deployments.access import hold_deployment, hold_leg, leg_to_order
 from apps.deployments.lease import give_back
 from apps.deployments.models import Deployment
-from apps.deployments.refusals import abort_refusal, look_at, order_refusal, roll_back_refusal, settle_refusal
+from apps.deployments.refusals import abort_refusal, ask_again_refusal, look_at, order_refusal, roll_back_refusal, settle_refusal
 from apps.deployments.rules.orders import Truth
 from apps.deployments.states import State
 from apps.deployments.steps import go_back, place_order, settle_as_old, succeed
@@ -83,11 +83,13 @@ def settle_deployment(deployment_id: int, *, truth: Truth, by: Actor, reason: st
         raise Refused(refusal, about=order.reference)
     match truth:
         case Truth.NEW_RUNS:
-            order.failure = ""
+            order.failure, order.read_back_at = "", order.read_back_at or (held.now if order.is_external else None)
             succeed(held, by=by, reason=reason)
         case Truth.OLD_RUNS:
             settle_as_old(held, by=by, reason=reason)
         case Truth.ASK_AGAIN:
+            if refusal := ask_again_refusal(order, by=by):
+                raise Refused(refusal, about=order.reference)
             order.cursor["tries"], order.wake_at = 0, held.now
             move(order, State.RECONCILING, by=by, at=held.now, reason=reason)
             wake_after_commit(order.pk)

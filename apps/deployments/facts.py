@@ -11,18 +11,19 @@ from apps.approvals.models import Decision, SignOff
 from apps.approvals.rules import keeps_start_apart
 from apps.catalog.models import Arrival, Outcome, Target
 from apps.catalog.rules import PersonFacts
-from apps.catalog.settings_body import Check, SettingsBody, read_settings
+from apps.catalog.settings_body import NO_SETTINGS, Check, SettingsBody, read_settings
 from apps.changes.models import Change, Leg
-from apps.deployments.models import Deployment, LogChunk, Measurement
+from apps.deployments.models import Deployment, LogChunk, Measurement, Pipeline
 from apps.deployments.rules.orders import Caller, DeploymentFacts, WayBackFacts
+from apps.deployments.rules.reporting import Kind, ReportFacts
 from apps.deployments.rules.stepping import StepFacts
 from apps.deployments.rules.verdicts import Answer, Sample, check_verdict
 from apps.deployments.states import State
 
 
 def settings_of(deployment: Deployment) -> SettingsBody:
-    """The settings it is carried out with."""
-    return read_settings(bytes(deployment.settings.body))
+    """The settings it is carried out with; CI may do without any."""
+    return read_settings(bytes(deployment.settings.body)) if deployment.settings else NO_SETTINGS
 
 
 def caller(person: PersonFacts, change: Change | None) -> Caller:
@@ -43,8 +44,34 @@ def caller_among(sign_offs: Iterable[SignOff], change: Change, *, roles: frozens
 def deployment_facts(deployment: Deployment, asker: Caller) -> DeploymentFacts:
     """What stopping, settling and undoing it depend on."""
     return DeploymentFacts(
-        asker, deployment.ref, State(deployment.state), has_switched=deployment.switched_at is not None, is_way_back=deployment.is_way_back
+        asker,
+        deployment.ref,
+        State(deployment.state),
+        has_switched=deployment.switched_at is not None,
+        is_way_back=deployment.is_way_back,
+        is_external=deployment.is_external,
     )
+
+
+def report_facts(deployment: Deployment, kind: Kind, sequence: int, *, has_switched: bool) -> ReportFacts:
+    """What taking a report depends on."""
+    pipeline = Pipeline.objects.filter(deployment=deployment).first()
+    return ReportFacts(
+        ref=deployment.ref,
+        state=State(deployment.state),
+        kind=kind,
+        sequence=sequence,
+        newest=pipeline.sequence if pipeline else 0,
+        taken=deployment.reports.count(),
+        is_external=deployment.is_external,
+        is_way_back=goes_back(deployment),
+        has_switched=has_switched,
+    )
+
+
+def goes_back(deployment: Deployment) -> bool:
+    """Whether it leads to what ran before: it undoes a deployment, or its ticket was for going back from what nobody deployed here."""
+    return deployment.is_way_back or Pipeline.objects.filter(deployment=deployment, goes_back=True).exists()
 
 
 def forbids_signers(order: Leg, shelf: PolicyShelf) -> bool:
@@ -67,6 +94,7 @@ def way_back_facts(deployment: Deployment) -> WayBackFacts:
         is_previous_bad=is_bad(deployment.target, deployment.previous_identities),
         runs_by_itself=deployment.runs_by_itself,
         is_irreversible=deployment.is_irreversible,
+        is_external=deployment.is_external,
     )
 
 

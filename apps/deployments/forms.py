@@ -2,9 +2,11 @@
 
 from django import forms
 
+from apps.deployments.models import Settled
 from apps.deployments.rules.orders import Truth
 
 LONGEST_REASON = 300
+LONGEST_EXPLANATION = 400
 TRUTHS = [
     (Truth.NEW_RUNS, "The new version runs there"),
     (Truth.OLD_RUNS, "It does not: what ran before still runs"),
@@ -49,3 +51,38 @@ class Settlement(Shown):
     reason = forms.CharField(
         label="How you know", max_length=LONGEST_REASON, error_messages={"required": "Write how you know: nobody else saw it."}
     )
+
+
+class OutsideSettlement(Settlement):
+    """The same of a deployment that CI carried out: nobody here can ask its target."""
+
+    truth = forms.ChoiceField(
+        label="What is true there",
+        choices=TRUTHS[:2],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Say what is true. Until then nothing else begins there."},
+    )
+
+
+class UndeclaredSettlement(Shown):
+    """What becomes of a version that nobody declared."""
+
+    outcome = forms.ChoiceField(
+        label="What is it",
+        choices=[
+            (Settled.ADOPTED, "It shall run there: adopt it"),
+            (Settled.EXPLAINED, "It is no deployment: explain what was seen"),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Adopt it, or explain it."},
+    )
+    reason = forms.CharField(
+        label="Reason, one line for the record",
+        max_length=LONGEST_EXPLANATION,
+        error_messages={"required": "Write how it came there, or what was seen instead."},
+    )
+
+
+def settlement_of(*, is_external: bool) -> type[Settlement]:
+    """The form for a deployment."""
+    return OutsideSettlement if is_external else Settlement

@@ -25,6 +25,7 @@ from apps.deployments.rules.orders import (
     OrderFacts,
     waits_for_people,
     why_not_abort,
+    why_not_ask_again,
     why_not_begin,
     why_not_order,
     why_not_roll_back,
@@ -168,6 +169,11 @@ def abort_refusal(deployment: Deployment, *, by: Actor) -> Refusal | None:
 def settle_refusal(deployment: Deployment, *, by: Actor) -> Refusal | None:
     """Why this person cannot say what is true of it now."""
     return why_not_settle(deployment_facts(deployment, _caller(deployment, by)))
+
+
+def ask_again_refusal(deployment: Deployment, *, by: Actor) -> Refusal | None:
+    """Why the target cannot be asked again."""
+    return why_not_ask_again(deployment_facts(deployment, _caller(deployment, by)))
 
 
 def roll_back_refusal(deployment: Deployment, *, by: Actor) -> Refusal | None:

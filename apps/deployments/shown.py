@@ -17,7 +17,7 @@ from apps.core.actors import Actor
 from apps.core.references import Reference
 from apps.core.refusals import Refusal
 from apps.deployments.facts import CheckStanding, Exposure, check_standings, exposure, log_text, settings_of
-from apps.deployments.models import Deployment, Measurement
+from apps.deployments.models import Deployment, Measurement, Pipeline, Report
 from apps.deployments.plots import Plot, plot_of
 from apps.deployments.refusals import abort_refusal, roll_back_refusal, settle_refusal
 from apps.deployments.rules.verdicts import Answer, Sample
@@ -25,6 +25,7 @@ from apps.deployments.states import State
 
 LOG_LINES = 200
 LOG_TAIL = 40_000
+REPORTS = 50
 LINE = re.compile(r"(\d\d:\d\d:\d\d) (.*)", re.DOTALL)
 # What a line is about decides how it stands out; everything else is plain output.
 KINDS = (
@@ -160,6 +161,7 @@ def live_context(deployment: Deployment) -> dict[str, Any]:
         "checks": checks_shown(deployment),
         "lines": lines,
         "is_cut": is_cut,
+        "reports": list(Report.objects.filter(deployment=deployment).order_by("-at", "-pk")[:REPORTS]) if deployment.is_external else [],
         "exposure": exposure_shown(deployment),
         "undone_by": undone_by,
         "is_live": is_moving(deployment) or (undone_by is not None and is_moving(undone_by)),  # its end says how long users saw this one
@@ -168,7 +170,7 @@ def live_context(deployment: Deployment) -> dict[str, Any]:
 
 def is_moving(deployment: Deployment) -> bool:
     """Whether it changes without anybody doing anything."""
-    return not deployment.is_final and deployment.state != State.NEEDS_HUMAN
+    return not deployment.is_final and not deployment.waits_for_person
 
 
 def seen_changes(person: Person, deployments: Iterable[Deployment]) -> dict[int, Change]:
@@ -188,6 +190,7 @@ def page_context(deployment: Deployment, person: Person) -> dict[str, Any]:
         "ordered_by": names[deployment.ordered_by],
         "settings_read": settings,
         "way_back": way_back(deployment, by=by),
+        "pipeline": Pipeline.objects.filter(deployment=deployment).first() if deployment.is_external else None,
         "stop_refusal": abort_refusal(deployment, by=by),
         "settle_refusal": settle_refusal(deployment, by=by),
         "expected": timedelta(seconds=settings.deploy_seconds),

@@ -52,6 +52,17 @@ OWNERS: dict[State, Owner] = {
     State.ABORTED: Owner.NOBODY,
 }
 
+# The life of a deployment that CI carries out: it begins with a ticket, lives by reports, and silence is UNKNOWN. We can neither ask
+# nor stop it, so its success is what was reported, until something sees it.
+MOVES_OF_CI: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING}),
+    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.NEEDS_HUMAN}),
+    State.UNKNOWN: frozenset({State.RUNNING, State.SUCCEEDED, State.FAILED, State.NEEDS_HUMAN}),
+    State.NEEDS_HUMAN: frozenset({State.SUCCEEDED, State.FAILED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+}
+
 FINAL = frozenset(state for state, goals in MOVES.items() if not goals)
 
 # In these a worker is, or was, touching the target: nothing else may begin there.

@@ -1,6 +1,7 @@
 """What becomes of a deployment: rows and entries written together, in the caller's transaction, on rows the caller holds locked."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Max
 
@@ -14,11 +15,12 @@ from apps.changes.facts import content_of
 from apps.changes.models import Leg
 from apps.changes.steps import leg_done, leg_failed, leg_rolled_back, leg_started
 from apps.core.actors import Actor
+from apps.core.ids import new_id
 from apps.core.references import Reference
 from apps.deployments.access import Held
-from apps.deployments.facts import settings_of, way_back_facts
+from apps.deployments.facts import goes_back, settings_of, way_back_facts
 from apps.deployments.lease import give_back
-from apps.deployments.models import Deployment
+from apps.deployments.models import Deployment, Executor
 from apps.deployments.rules.orders import may_roll_back
 from apps.deployments.states import IN_FLIGHT, State
 from apps.deployments.transitions import move, tell
@@ -50,13 +52,13 @@ def place_order(leg: Leg, target: Target, *, by: Actor, at: datetime) -> Deploym
 def begin(held: Held, *, by: Actor, policy_digest: str = "") -> None:
     """Take the target, reserve the reach up to the end of the way back, start the leg, and run."""
     order, target, at = held.deployment, held.target, held.now
-    assert target.settings is not None  # noqa: S101 - the gate has compared its digest with the signed one
+    assert target.settings is not None or order.is_external  # noqa: S101 - the gate has compared its digest with the signed one
     order.settings = target.settings
     _note_previous(order, target)
     _note_plan(order)
     settings = settings_of(order)
     reach = timedelta(seconds=settings.deploy_seconds + settings.bake_seconds + order.way_back_seconds)
-    occupy_target(target, order.public_id, by=by, at=at, refs=_change_refs(order))
+    occupy_target(target, order.public_id, by=by, at=at, refs=change_refs(order))
     reserve(target, held_for=order.public_id, starts_at=at, until=at + reach, by=by, at=at)
     if order.leg is not None:
         leg_started(order.leg, by=by, at=at)
@@ -82,9 +84,10 @@ def succeed(held: Held, *, by: Actor, reason: str = "") -> None:
     """It runs there, was read back and its checks passed. The reach stays reserved until the way back closes."""
     order, target, at = held.deployment, held.target, held.now
     give_back(order, at=at, ended_as=State.SUCCEEDED)
-    order.switched_at, order.read_back_at = order.switched_at or at, order.read_back_at or at
-    outcome = Outcome.ROLLED_BACK if order.is_way_back else Outcome.SUCCEEDED
-    note_arrival(target, order.version, outcome, by=by, at=at, caused_by=order.reference, refs=_change_refs(order), reason=reason)
+    order.switched_at = order.switched_at or at
+    order.read_back_at = order.read_back_at or (None if order.is_external else at)  # what CI says was seen by nobody of ours
+    outcome = Outcome.ROLLED_BACK if goes_back(order) else Outcome.SUCCEEDED
+    note_arrival(target, order.version, outcome, by=by, at=at, caused_by=order.reference, refs=change_refs(order), reason=reason)
     move(order, State.SUCCEEDED, by=by, at=at, reason=reason)
     if order.undoes is not None:
         release_reservation(order.undoes.public_id, by=by, at=at)
@@ -95,7 +98,7 @@ def succeed(held: Held, *, by: Actor, reason: str = "") -> None:
         reserve(target, held_for=order.public_id, starts_at=order.begun_at or at, until=open_until, by=by, at=at)
         if order.leg is not None:
             leg_done(order.leg, by=by, at=at)
-    _leave(held, by=by)
+    leave(held, by=by)
 
 
 def end_unswitched(held: Held, goal: State, *, by: Actor, reason: str) -> None:
@@ -110,7 +113,7 @@ def end_unswitched(held: Held, goal: State, *, by: Actor, reason: str) -> None:
     release_reservation(order.public_id, by=by, at=at)
     if order.leg is not None:
         leg_failed(order.leg, by=by, at=at, reason=reason[:300])
-    _leave(held, by=by)
+    leave(held, by=by)
 
 
 def end_switched(held: Held, goal: State, *, by: Actor, reason: str) -> Deployment | None:
@@ -125,13 +128,15 @@ def end_switched(held: Held, goal: State, *, by: Actor, reason: str) -> Deployme
     return go_back(held, by=by, reason=reason)
 
 
-def go_back(held: Held, *, by: Actor, reason: str) -> Deployment:
+def go_back(held: Held, *, by: Actor, reason: str, public_id: UUID | None = None, executor: Executor = Executor.WORKER) -> Deployment:
     """Order the way back and begin it at once: it passes freezes and holds. The target is held afterwards, with the reason."""
     bad, target, at = held.deployment, held.target, held.now
     # What runs since a success is looked after by the target's settings of today: those of back then may name another place.
     settings = target.settings if bad.state == State.SUCCEEDED and target.settings is not None else bad.settings
-    note_arrival(target, bad.version, Outcome.FAILED, by=by, at=at, caused_by=bad.reference, refs=_change_refs(bad), reason=reason)
+    note_arrival(target, bad.version, Outcome.FAILED, by=by, at=at, caused_by=bad.reference, refs=change_refs(bad), reason=reason)
     order = Deployment.objects.create(
+        public_id=public_id or new_id(),
+        executor=executor,
         target=target,
         leg=bad.leg,
         undoes=bad,
@@ -146,11 +151,10 @@ def go_back(held: Held, *, by: Actor, reason: str) -> Deployment:
         wake_at=at,
     )
     tell(order, Event.ROLLBACK_ORDERED, by=by, at=at, reason=reason)
-    free_target(target, by=by, at=at, refs=_change_refs(bad))
-    occupy_target(target, order.public_id, by=by, at=at, refs=_change_refs(order))
+    free_target(target, by=by, at=at, refs=change_refs(bad))
+    occupy_target(target, order.public_id, by=by, at=at, refs=change_refs(order))
     _run(order, by=by, at=at)
-    said = f"{bad.label} ({bad.ref}) was rolled back: {reason}"[:LONGEST_HOLD_REASON]
-    place_hold_step(target, source=HoldSource.ROLLBACK, source_ref=str(bad.reference), reason=said, by=by, at=at)
+    hold_after(bad, target, by=by, at=at, reason=reason)
     return order
 
 
@@ -175,7 +179,7 @@ def settle_as_old(held: Held, *, by: Actor, reason: str) -> None:
     move(order, State.FAILED, by=by, at=at, reason=reason)
     if order.leg is not None and order.leg.state == "STARTED":
         leg_failed(order.leg, by=by, at=at, reason=reason[:300])
-    _leave(held, by=by)
+    leave(held, by=by)
 
 
 def _run(order: Deployment, *, by: Actor, at: datetime, policy_digest: str = "") -> None:
@@ -184,17 +188,24 @@ def _run(order: Deployment, *, by: Actor, at: datetime, policy_digest: str = "")
     order.begun_at, order.wake_at, order.waits_for = at, at, ""
     revision = order.leg.change.revision if order.leg else None
     # What the start relied on: the settings carried out, the content agreed to, the policy it was judged by.
-    relied_on = {"settings_digest": order.settings.digest, "revision_digest": revision and revision.digest, "policy_digest": policy_digest}
+    settings = order.settings.digest if order.settings else ""
+    relied_on = {"settings_digest": settings, "revision_digest": revision and revision.digest, "policy_digest": policy_digest}
     proof = {name: value for name, value in relied_on.items() if value}
     move(order, State.RUNNING, by=by, at=at, data={"turn": order.turn, **proof})
 
 
-def _leave(held: Held, *, by: Actor) -> None:
+def hold_after(bad: Deployment, target: Target, *, by: Actor, at: datetime, reason: str) -> None:
+    """What was rolled back does not come again before somebody has looked: the target is held, with the reason."""
+    said = f"{bad.label} ({bad.ref}) was rolled back: {reason}"[:LONGEST_HOLD_REASON]
+    place_hold_step(target, source=HoldSource.ROLLBACK, source_ref=str(bad.reference), reason=said, by=by, at=at)
+
+
+def leave(held: Held, *, by: Actor) -> None:
     """Free the target, and wake whoever queues for it."""
     order, at = held.deployment, held.now
     if Deployment.objects.filter(target=held.target, state__in=sorted(IN_FLIGHT)).exists():
         return
-    free_target(held.target, by=by, at=at, refs=_change_refs(order))
+    free_target(held.target, by=by, at=at, refs=change_refs(order))
     Deployment.objects.filter(target=held.target, state=State.QUEUED).update(wake_at=at)
 
 
@@ -209,7 +220,7 @@ def _note_plan(order: Deployment) -> None:
     plan = rollback_plan(order)
     if plan is not None:
         order.way_back_seconds = plan.way_back_seconds
-        order.runs_by_itself = plan.runs_by_itself
+        order.runs_by_itself = plan.runs_by_itself and not order.is_external
         order.is_irreversible = bool(plan.irreversible)
 
 
@@ -220,5 +231,6 @@ def rollback_plan(order: Deployment) -> Rollback | None:
     return content_of(order.leg.change.revision).rollback
 
 
-def _change_refs(order: Deployment) -> list[Reference]:
+def change_refs(order: Deployment) -> list[Reference]:
+    """What entries about its target also name."""
     return [order.leg.change.reference] if order.leg is not None else []

@@ -8,8 +8,8 @@ from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.core.actors import Actor
 from apps.core.references import Reference
-from apps.deployments.models import Deployment, Move
-from apps.deployments.states import FINAL, MOVES, State
+from apps.deployments.models import Deployment, Executor, Move
+from apps.deployments.states import FINAL, MOVES, MOVES_OF_CI, State
 
 EVENTS = {
     State.RUNNING: Event.DEPLOYMENT_STARTED,
@@ -23,6 +23,7 @@ EVENTS = {
     State.NEEDS_HUMAN: Event.DEPLOYMENT_NEEDS_HUMAN,
 }
 LONGEST_REASON = 400
+TABLES = {Executor.WORKER: MOVES, Executor.EXTERNAL: MOVES_OF_CI}
 
 
 class IllegalMove(Exception):
@@ -43,7 +44,7 @@ def move(
 
     `event` tells the move in other words than its goal has, such as a refused order that ends as FAILED."""
     start = State(deployment.state)
-    if goal not in MOVES[start]:
+    if goal not in TABLES[Executor(deployment.executor)].get(start, frozenset()):
         raise IllegalMove(f"{deployment.ref} does not go from {start} to {goal}.")
     reason = reason[:LONGEST_REASON]
     deployment.state = goal

@@ -10,11 +10,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.changes.access import get_leg
 from apps.core.pages import PageRequest, render_page
+from apps.core.prose import name_hidden
 from apps.core.refusals import BadContent
 from apps.deployments.access import deployments_for, get_deployment
 from apps.deployments.actions import abort_deployment, order_deployment, roll_back_deployment, settle_deployment
 from apps.deployments.facts import log_text
-from apps.deployments.forms import Settlement, Shown, StopReason, WayBackReason
+from apps.deployments.forms import Shown, StopReason, WayBackReason, settlement_of
 from apps.deployments.models import Deployment
 from apps.deployments.rules.orders import Truth
 from apps.deployments.shown import actor_names, page_context, seen_changes
@@ -54,8 +55,8 @@ def deployment(request: PageRequest, number: int) -> HttpResponse:
 
 @require_GET
 def log(request: PageRequest, number: int) -> HttpResponse:
-    """The whole log as plain text."""
-    return HttpResponse(log_text(get_deployment(request.user, number)), content_type="text/plain; charset=utf-8")
+    """The whole log as plain text; what nobody would see in it is named."""
+    return HttpResponse(name_hidden(log_text(get_deployment(request.user, number))), content_type="text/plain; charset=utf-8")
 
 
 @require_POST
@@ -91,7 +92,8 @@ def roll_back(request: PageRequest, number: int) -> HttpResponse:
 @require_POST
 def settle(request: PageRequest, number: int) -> HttpResponse:
     """Say what is true on its target."""
-    found, form = get_deployment(request.user, number), Settlement(request.POST)
+    found = get_deployment(request.user, number)
+    form = settlement_of(is_external=found.is_external)(request.POST)
 
     def act(given: dict[str, str]) -> Deployment:
         return settle_deployment(found.pk, truth=Truth(given["truth"]), reason=given["reason"], by=request.user.actor)
@@ -113,7 +115,7 @@ def taken(request: PageRequest, found: Deployment, form: Shown, *, key: str, act
 
 def answer(request: PageRequest, found: Deployment, *, status: int = 200, **forms: Shown) -> HttpResponse:
     """The page, or its live part."""
-    context = (
-        {"stop_form": StopReason(), "back_form": WayBackReason(), "settle_form": Settlement()} | forms | page_context(found, request.user)
-    )
+    settle_form = settlement_of(is_external=found.is_external)()
+    context = {"stop_form": StopReason(), "back_form": WayBackReason(), "settle_form": settle_form} | forms
+    context |= page_context(found, request.user)
     return render_page(request, "deployments/deployment.html", context, fragment="deployments/_live.html", status=status)

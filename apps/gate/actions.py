@@ -22,11 +22,13 @@ from apps.catalog.rules import retired
 from apps.catalog.steps import write_environment
 from apps.core.actors import Actor, ActorKind
 from apps.core.locks import database_now, take_calendar_guard
+from apps.core.references import reference
 from apps.core.refusals import BadContent, Refused
 from apps.core.texts import read_line
 from apps.core.verbs import verb
+from apps.gate.answers import actor_of
 from apps.gate.models import GateToken, Relaxation, RuleMode
-from apps.gate.rules import Action, AskerFacts, Detail, Mode
+from apps.gate.rules import Action, AskerFacts, AskerKind, Detail, Mode
 from apps.gate.rules.relaxing import (
     REQUIRED,
     errors_of,
@@ -36,7 +38,14 @@ from apps.gate.rules.relaxing import (
     why_not_propose_relaxation,
     why_not_weaken,
 )
-from apps.gate.rules.tokens import why_not_administer, why_not_mode, why_not_revoke, why_not_scope
+from apps.gate.rules.tokens import (
+    errors_in_rotation,
+    why_not_administer,
+    why_not_mode,
+    why_not_revoke,
+    why_not_rotate,
+    why_not_scope,
+)
 from apps.gate.strictness import TITLES, as_it_is, open_relaxations, relaxation_facts
 
 PREFIX = "ccg_"
@@ -90,6 +99,36 @@ def issue_gate_token(
     data = {"actions": token.actions, "detail": detail, "expires_at": token.expires_at}
     record(Event.GATE_TOKEN_ISSUED, subject=token, by=by, at=now, refs=refs, data=data, details={"name": token.name})
     return Issued(token, secret)
+
+
+@recorded_refusal(Event.GATE_TOKEN_REFUSED)
+@verb
+def rotate_gate_token(token_id: int, *, days: int, hours: int, by: Actor, now: datetime | None = None) -> Issued:
+    """Issue a token that may ask what this one may; this one goes on for `hours`, so that pipelines can change over."""
+    token, now = GateToken.objects.lock(token_id, now)
+    _let_administrator(by, token)
+    if refusal := why_not_rotate(token.name, is_live=token.is_live(now)):
+        raise Refused(refusal, about=token.reference)
+    if errors := errors_in_rotation(days=days, hours=hours):
+        raise BadContent(errors)
+    secret = PREFIX + secrets.token_urlsafe(32)
+    made = GateToken.objects.create(
+        name=token.name,
+        prefix=secret[:PREFIX_LENGTH],
+        hash=hashlib.sha256(secret.encode()).digest(),
+        actions=token.actions,
+        service_ids=token.service_ids,
+        environment_ids=token.environment_ids,
+        detail=token.detail,
+        issued_at=now,
+        issued_by=actor_text(by),
+        expires_at=now + timedelta(days=days),
+    )
+    token.expires_at = min(token.expires_at, now + timedelta(hours=hours))
+    token.save(update_fields=["expires_at"])
+    data = {"expires_at": made.expires_at, "before_expires_at": token.expires_at}
+    record(Event.GATE_TOKEN_ROTATED, subject=made, by=by, at=now, refs=[token.reference], data=data, details={"name": made.name})
+    return Issued(made, secret)
 
 
 @recorded_refusal(Event.GATE_TOKEN_REFUSED)
@@ -192,9 +231,10 @@ def note_dead_token(dead: AskerFacts, *, at: datetime) -> None:
     long_ago = Q(refused_at__isnull=True) | Q(refused_at__lt=at - REFUSED_EVERY)
     if not dead.pk or not GateToken.objects.filter(long_ago, pk=dead.pk).update(refused_at=at):
         return
-    token = GateToken.objects.get(pk=dead.pk)
-    by = Actor(ActorKind.TOKEN, str(token.public_id))
-    record(Event.GATE_TOKEN_REFUSED, subject=token, by=by, at=at, data={"code": "token_over"}, details={"name": token.name})
+    is_job = dead.kind is AskerKind.WORKLOAD
+    event, kind = (Event.TRUST_REFUSED, "trust") if is_job else (Event.GATE_TOKEN_REFUSED, "gate_token")
+    about = reference(kind, str(dead.id))
+    record(event, subject=about, by=actor_of(dead), at=at, data={"code": "token_over"}, details={"name": dead.name})
 
 
 def _relaxation(pk: int, now: datetime | None) -> tuple[Relaxation, Environment, datetime]:

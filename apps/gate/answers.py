@@ -8,8 +8,25 @@ from uuid import UUID
 
 from django.conf import settings
 
+from apps.core.actors import Actor, ActorKind
 from apps.core.references import Reference, reference
-from apps.gate.rules import FIRST, VERSION, Action, Answer, Detail, Facts, Finding, LegFacts, Question, Run, Verdict
+from apps.gate.rules import (
+    FIRST,
+    VERSION,
+    Action,
+    Answer,
+    AskerFacts,
+    AskerKind,
+    Detail,
+    Facts,
+    Finding,
+    LegFacts,
+    Question,
+    Run,
+    Step,
+    Verdict,
+    Way,
+)
 
 SCHEMA = 1
 OPENING = frozenset(rule.name for rule in FIRST)
@@ -23,9 +40,14 @@ def question_bytes(question: Question) -> bytes:
         "environment": question.environment,
         "identities": list(question.identities),
         "action": question.action.value,
-        "run": {"system": run.system, "id": run.id, "attempt": run.attempt, "url": run.url} if run else None,
+        "run": _run(run) if run else None,
     }
     return _compact(body)
+
+
+def _run(run: Run) -> dict[str, Any]:
+    said = {"system": run.system, "id": run.id, "attempt": run.attempt, "url": run.url}
+    return {**said, "actor": run.actor} if run.actor else said
 
 
 def read_question(data: bytes) -> Question:
@@ -89,7 +111,7 @@ def about(facts: Facts, verdict: Verdict) -> list[Reference]:
     """Everything an entry about this answer names."""
     leg = judged_leg(facts, verdict)
     named = (
-        ("gate_token", facts.asker.id),
+        ("trust" if facts.asker.kind is AskerKind.WORKLOAD else "gate_token", facts.asker.id),
         ("service", facts.service.id if facts.service else None),
         ("environment", facts.environment.id if facts.environment else None),
         ("target", facts.target.id if facts.target else None),
@@ -98,10 +120,9 @@ def about(facts: Facts, verdict: Verdict) -> list[Reference]:
     return [reference(kind, of) for kind, of in named if of is not None]
 
 
-def told(record: Mapping[str, Any], *, evaluation: UUID | None, detail: Detail) -> dict[str, Any]:
+def told(record: Mapping[str, Any], *, evaluation: UUID | None, detail: Detail, way: Way | None = None) -> dict[str, Any]:
     """The answer as the asker reads it; a token that is told codes only gets no sentence and no name, a link always."""
     full = detail is Detail.FULL
-    ref = record["bound"]["change"]
     return {
         "id": str(evaluation) if evaluation else None,
         "verdict": record["verdict"],
@@ -110,8 +131,9 @@ def told(record: Mapping[str, Any], *, evaluation: UUID | None, detail: Detail) 
         "earliest": record["earliest"],
         "codes": sorted({finding["code"] for finding in record["findings"]}),
         "findings": record["findings"] if full else [_bare(finding) for finding in record["findings"]],
+        "way": _told_way(way, full=full) if way else None,
         "bound": record["bound"] if full else None,
-        "url": f"{settings.PUBLIC_URL}/changes/{ref}/" if ref and full else f"{settings.PUBLIC_URL}/changes/",
+        "url": f"{settings.PUBLIC_URL}/gate/{evaluation}/" if evaluation else f"{settings.PUBLIC_URL}/gate/ask/",
         "ticket": None,
         "rollback_ticket": None,
         "retry_after": None,
@@ -128,6 +150,13 @@ def is_pending(record: Mapping[str, Any]) -> bool:
     return bool(record["verdict"] == Answer.PENDING)
 
 
+def actor_of(asker: AskerFacts) -> Actor:
+    """Whoever asked, as the stream names them."""
+    if asker.kind is AskerKind.PERSON:
+        return Actor(ActorKind.PERSON, str(asker.id))
+    return Actor(ActorKind.WORKLOAD if asker.kind is AskerKind.WORKLOAD else ActorKind.TOKEN, str(asker.id))
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,
@@ -138,6 +167,16 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "who": finding.who,
         "until": _moment(finding.until),
     }
+
+
+def _told_way(way: Way, *, full: bool) -> dict[str, Any]:
+    """What would change the answer: the smallest set of steps, and whether more may follow them."""
+    return {"complete": way.is_whole, "steps": [_step(step, full=full) for step in way.steps]}
+
+
+def _step(step: Step, *, full: bool) -> dict[str, Any]:
+    said: dict[str, Any] = {"act": "WAIT" if step.is_wait else "DO", "codes": list(step.codes), "until": _moment(step.until)}
+    return {**said, "cure": step.cure, "who": step.who} if full else said
 
 
 def _bare(finding: Mapping[str, Any]) -> dict[str, Any]:

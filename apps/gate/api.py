@@ -14,12 +14,15 @@ from apps.core.problems import MEDIA_TYPE, bad_content_body, problem_json, refus
 from apps.core.refusals import BadContent, Refused
 from apps.gate.actions import note_dead_token
 from apps.gate.counting import unknown_tokens
+from apps.gate.door import Told, TurnedAway, authenticate, let_in_by
 from apps.gate.evaluate import Reply, UnknownToken, answer, look_again
-from apps.gate.inputs import LONGEST_BODY, Credential, NotReadable, read_bearer, read_body, read_question
+from apps.gate.inputs import LONGEST_BODY, NotReadable, read_body, read_question
+from apps.gate.rules import AskerKind
 
 logger = logging.getLogger(__name__)
 Answering = Callable[..., HttpResponse]
 PATH = "/api/v1/gate/evaluations"
+UNKNOWN = Told(401, "unknown_token", "Nobody issued this token.", "Use a gate token of this installation.")
 
 
 def told_as_problem(view: Answering) -> Answering:
@@ -35,6 +38,8 @@ def told_as_problem(view: Answering) -> Answering:
             response = JsonResponse(bad_content_body(error), status=422, content_type=MEDIA_TYPE)
         except Refused as error:
             response = JsonResponse(refusal_body(error.refusal), status=error.refusal.status, content_type=MEDIA_TYPE)
+        except TurnedAway as error:
+            response = error.response
         except UnknownToken as error:
             response = _not_let_in(error)
         except Exception:
@@ -56,11 +61,11 @@ def evaluations(request: HttpRequest) -> HttpResponse:
         return _only("POST")
     if request.content_type != "application/json":
         return problem_json(415, "not_json", "The gate reads application/json.")
-    credential = _credential(request)
-    if credential is None:
-        return _no_token()
+    credential = authenticate(request)
     question, dry_run = read_question(read_body(_bounded(request)), credential=credential, key=request.META.get("HTTP_IDEMPOTENCY_KEY", ""))
-    return _response(answer(question, dry_run=dry_run))
+    reply = answer(question, dry_run=dry_run)
+    let_in_by(credential)
+    return _response(reply)
 
 
 @told_as_problem
@@ -68,10 +73,9 @@ def evaluation(request: HttpRequest, *, evaluation_id: UUID) -> HttpResponse:
     """Judge an earlier question at this moment; records nothing and hands out no ticket."""
     if request.method not in {"GET", "HEAD"}:
         return _only("GET, HEAD")
-    credential = _credential(request)
-    if credential is None:
-        return _no_token()
+    credential = authenticate(request)
     reply = look_again(evaluation_id, credential=credential)
+    let_in_by(credential)
     if reply is None:
         return problem_json(404, "not_found", "This token has put no such question to the gate.")
     return _response(reply)
@@ -93,29 +97,14 @@ def _bounded(request: HttpRequest) -> bytes:
     return request.body
 
 
-def _credential(request: HttpRequest) -> Credential | None:
-    # From META: `request.headers` makes a mapping of every header, which costs as much as judging.
-    return read_bearer(request.META.get("HTTP_AUTHORIZATION", ""))
-
-
-def _no_token() -> HttpResponse:
-    said = "The request carries no token of this installation."
-    return _unauthorized("no_token", said, "Send Authorization: Bearer with a gate token; an administrator issues one.")
-
-
 def _not_let_in(error: UnknownToken) -> HttpResponse:
     if error.asker.id is None:
         unknown_tokens.add()
-        return _unauthorized("unknown_token", "Nobody issued this token.", "Use a gate token of this installation.")
+        return TurnedAway(UNKNOWN).response
     note_dead_token(error.asker, at=error.now)
-    said = f"The token {error.asker.name} has expired or was revoked, or its owner is not active."
-    return _unauthorized("token_over", said, "Use a new one; an administrator issues it.")
-
-
-def _unauthorized(code: str, said: str, cure: str) -> HttpResponse:
-    response = problem_json(401, code, said, cure=cure)
-    response["WWW-Authenticate"] = 'Bearer realm="change control"'
-    return response
+    kind = "trust" if error.asker.kind is AskerKind.WORKLOAD else "token"
+    said = f"The {kind} {error.asker.name} has expired or was revoked, or its owner is not active."
+    return TurnedAway(Told(401, "token_over", said, "Use a new one; an administrator issues it.")).response
 
 
 def _only(methods: str) -> HttpResponse:

@@ -15,21 +15,22 @@ from django.db import transaction
 from apps.audit.keys import list_key
 from apps.audit.record import Draft, compose
 from apps.audit.vocabulary import Event
-from apps.core.actors import Actor, ActorKind, system
+from apps.core.actors import system
 from apps.core.ids import MILLISECOND, id_at, moment_in, new_id
 from apps.core.references import reference
 from apps.core.refusals import Refused, not_allowed, not_now
 from apps.core.signing import signing_key
-from apps.gate.answers import about, is_pending, is_same, judged_leg, question_bytes, read_question, record_bytes, record_of, told
+from apps.gate.answers import about, actor_of, is_pending, is_same, judged_leg, question_bytes, read_question, record_bytes, record_of, told
 from apps.gate.gather import gather
 from apps.gate.inputs import Credential
 from apps.gate.models import Evaluation
 from apps.gate.reading import Gathered
 from apps.gate.recording import Asked, Handed, write_answer
-from apps.gate.rules import Action, Answer, AskerFacts, AskerKind, Facts, Question, Verdict, judge
+from apps.gate.rules import Action, Answer, AskerFacts, AskerKind, Facts, Question, Verdict, Way, judge, way_to_yes
 from apps.gate.tickets import LONGEST_LIFE, ROLLBACK_LIFE, Permit, Signed, issue
 
 SOONEST, LATEST = 2, 15  # seconds until a PENDING is asked again
+BACK_OFFLINE = int(ROLLBACK_LIFE.total_seconds())  # the way back waits for nobody
 WORTH_KEEPING = timedelta(seconds=60)  # a ticket with less left is not handed out again
 
 DRY_RUN_ONLY = not_allowed(
@@ -72,7 +73,8 @@ def answer(question: Question, *, dry_run: bool = False) -> Reply:
     facts = heard.facts
     _let_in(facts, dry_run=dry_run)
     if dry_run:
-        return Reply(_told(None, facts, record_of(None, facts, judge(facts))))
+        verdict = judge(facts)
+        return Reply(_told(None, facts, record_of(None, facts, verdict), way=_way(facts, verdict)))
     data, before = question_bytes(question), heard.asked_before
     if before is None:
         reply = _begun(question, heard, data)
@@ -88,12 +90,13 @@ def look_again(evaluation: UUID, *, credential: Credential) -> Reply | None:
     at = moment_in(evaluation)
     row = Evaluation.objects.filter(id=evaluation, at__gte=at, at__lt=at + MILLISECOND).first() if at else None
     asked = read_question(bytes(row.question)) if row else Question("", "", ())
-    facts = gather(replace(asked, credential=credential.hash, is_personal=credential.is_personal)).facts
+    facts = gather(credential.asks(asked)).facts
     _let_in(facts, dry_run=True)
     # A token sees its own evaluations; that of another is as unknown as one that does not exist.
-    if row is None or (facts.asker.kind is AskerKind.TOKEN and facts.asker.pk != row.token_id):
+    if row is None or (facts.asker.kind is not AskerKind.PERSON and facts.asker.pk != row.token_id):
         return None
-    return Reply(_told(evaluation, facts, record_of(evaluation, facts, judge(facts))))
+    verdict = judge(facts)
+    return Reply(_told(evaluation, facts, record_of(evaluation, facts, verdict), way=_way(facts, verdict)))
 
 
 def _let_in(facts: Facts, *, dry_run: bool) -> None:
@@ -113,7 +116,7 @@ def _begun(question: Question, heard: Gathered, data: bytes) -> Reply | None:
     entry = _entry(evaluation, facts, verdict, record=stored, tickets=tickets)
     if not write_answer(asked, at=facts.now, verdict=verdict, record=stored, tickets=tickets, entry=entry):
         return None
-    return Reply(_told(evaluation, facts, record, tickets), is_new=True)
+    return Reply(_told(evaluation, facts, record, tickets, way=_way(facts, verdict)), is_new=True)
 
 
 def _again(question: Question, heard: Gathered, data: bytes, before: Mapping[str, Any]) -> Reply:
@@ -130,7 +133,7 @@ def _again(question: Question, heard: Gathered, data: bytes, before: Mapping[str
         asked = _asked(evaluation, question, heard, data, is_new=False)
         entry = _entry(evaluation, facts, verdict, record=stored, tickets=tickets)
         write_answer(asked, at=facts.now, verdict=verdict, record=stored, tickets=tickets, entry=entry)
-    return Reply(_told(evaluation, facts, record, live or tickets))
+    return Reply(_told(evaluation, facts, record, live or tickets, way=_way(facts, verdict)))
 
 
 def _asked(evaluation: UUID, question: Question, heard: Gathered, data: bytes, *, is_new: bool) -> Asked:
@@ -152,6 +155,8 @@ def _entry(evaluation: UUID, facts: Facts, verdict: Verdict, *, record: bytes | 
     assert facts.asker.id is not None  # noqa: S101 - only tokens are recorded, and every token has an id
     handed = [str(one.id) for one in tickets]
     data: dict[str, object] = {"tickets": handed}
+    if facts.asker.workload is not None:
+        data["job"] = facts.asker.workload.words
     if record is not None:
         data |= {
             "verdict": verdict.verdict,
@@ -160,7 +165,7 @@ def _entry(evaluation: UUID, facts: Facts, verdict: Verdict, *, record: bytes | 
             "record": hashlib.sha256(record).hexdigest(),
         }
     event = Event.TICKET_ISSUED if record is None else Event.GATE_ANSWERED
-    by = Actor(ActorKind.TOKEN, str(facts.asker.id))
+    by = actor_of(facts.asker)
     return compose(event, subject=reference("evaluation", evaluation), by=by, at=facts.now, refs=about(facts, verdict), data=data)
 
 
@@ -187,10 +192,18 @@ def _permits(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Permit
         policy_digest=leg.quorum.policy.digest if leg and leg.quorum.policy else "",
         not_before=facts.now.replace(microsecond=0),
         expires_at=_expiry(facts, verdict),
+        offline_seconds=environment.offline_minutes * 60 if facts.question.action is Action.DEPLOY else BACK_OFFLINE,
     )
     if facts.question.action is Action.ROLLBACK or environment.change_required != "APPROVED" or not target.running:
         return [forward]
-    back = replace(forward, id=new_id(), action=Action.ROLLBACK, identities=target.running, expires_at=facts.now + ROLLBACK_LIFE)
+    back = replace(
+        forward,
+        id=new_id(),
+        action=Action.ROLLBACK,
+        identities=target.running,
+        expires_at=facts.now + ROLLBACK_LIFE,
+        offline_seconds=BACK_OFFLINE,
+    )
     return [forward, back]
 
 
@@ -232,8 +245,14 @@ def _live_tickets(before: Mapping[str, Any], facts: Facts, permits: Sequence[Per
     return found if len(found) == len(permits) else []
 
 
-def _told(evaluation: UUID | None, facts: Facts, record: Mapping[str, Any], tickets: Sequence[Handed] = ()) -> dict[str, Any]:
-    body = told(record, evaluation=evaluation, detail=facts.asker.detail)
+def _way(facts: Facts, verdict: Verdict) -> Way | None:
+    return None if verdict.verdict is Answer.ALLOW or verdict.final else way_to_yes(facts, verdict)
+
+
+def _told(
+    evaluation: UUID | None, facts: Facts, record: Mapping[str, Any], tickets: Sequence[Handed] = (), *, way: Way | None = None
+) -> dict[str, Any]:
+    body = told(record, evaluation=evaluation, detail=facts.asker.detail, way=way)
     for one in tickets:
         body["ticket" if one.action is facts.question.action else "rollback_ticket"] = one.signed.envelope
     if is_pending(record):

@@ -12,6 +12,7 @@ from apps.approvals.rules import Debt, ExceptionFacts
 from apps.changes.content import Bound, revision_digest
 from apps.gate.passkeys import passkey_in
 from apps.gate.people import person_in
+from apps.gate.standard import bound_model
 
 Body = Mapping[str, Any]
 
@@ -39,14 +40,18 @@ def _exception(body: Body, leg: Body, *, installation: UUID, target: UUID) -> Ex
         ends_at=datetime.fromisoformat(body["ends_at"]),
         review_due_at=datetime.fromisoformat(body["due_at"]),
         reviewed_at=datetime.fromisoformat(body["reviewed_at"]) if body["reviewed_at"] else None,
-        debts=tuple(Debt(one["ref"], datetime.fromisoformat(one["due_at"])) for one in body["debts"] or ()),
+        debts=tuple(
+            Debt(one["ref"], datetime.fromisoformat(one["due_at"]))
+            for one in body["debts"] or ()
+            if proved_exception(_claim(one, one["leg"], installation=installation, target=UUID(one["target"])))
+        ),
         reason=body["reason"],
     )
 
 
 def _claim(body: Body, leg: Body, *, installation: UUID, target: UUID) -> ExceptionClaim:
     signatures = {one["act"]: _signature(one) for one in body["signatures"] or ()}
-    bound = Bound(UUID(leg["change"]), leg["kind"], UUID(leg["requester"]), body["revision"], UUID(body["author"]))
+    bound = Bound(UUID(leg["change"]), leg["kind"], UUID(leg["requester"]), body["revision"], UUID(body["author"]), bound_model(leg))
     return ExceptionClaim(
         installation=installation,
         change_id=bound.change_id,
@@ -64,6 +69,7 @@ def _claim(body: Body, leg: Body, *, installation: UUID, target: UUID) -> Except
         agreed_by=UUID(body["agreed_by"]["id"]),
         agreed_at=datetime.fromisoformat(body["agreed_at"]),
         ends_at=datetime.fromisoformat(body["ends_at"]),
+        due_at=datetime.fromisoformat(body["due_at"]),
         agree=signatures.get(AGREE),
     )
 

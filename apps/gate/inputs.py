@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from apps.core.refusals import BadContent
 from apps.core.strict_json import read_json
 from apps.core.texts import why_not_line
 from apps.gate.rules import Action, Question, Run
+from apps.gate.rules.workloads import Workload
 
 LONGEST_BODY = 16_384
 MOST_IDENTITIES = 20
@@ -50,6 +51,18 @@ class Credential:
 
     hash: bytes
     is_personal: bool
+    workload: Workload | None = None  # the CI job that proved itself; `hash` is then that of its trust
+
+    def asks(self, question: Question) -> Question:
+        """The question, put by whoever this is. A job's run is what its issuer says, whatever the body says."""
+        job = self.workload
+        run = run_of(job) if job else question.run
+        return replace(question, credential=self.hash, is_personal=self.is_personal, workload=job, run=run)
+
+
+def run_of(job: Workload) -> Run:
+    """The run a CI job is, by its issuer's word."""
+    return Run(job.system, job.run_id, job.attempt, job.url, job.actor)
 
 
 def read_question(body: Mapping[str, Any], *, credential: Credential, key: str = "") -> tuple[Question, bool]:
@@ -60,9 +73,7 @@ def read_question(body: Mapping[str, Any], *, credential: Credential, key: str =
         environment=_slug(body, "environment", errors),
         identities=_identities(body.get("identities"), errors),
         action=_action(body.get("action", "deploy"), errors),
-        run=_run(body.get("run"), errors),
-        credential=credential.hash,
-        is_personal=credential.is_personal,
+        run=read_run(body.get("run"), errors),
         key=_key(key, errors),
     )
     dry_run = body.get("dry_run", False)
@@ -70,7 +81,7 @@ def read_question(body: Mapping[str, Any], *, credential: Credential, key: str =
         errors["dry_run"] = ["Write true or false."]
     if errors:
         raise BadContent(errors)
-    return question, dry_run
+    return credential.asks(question), dry_run
 
 
 def read_bearer(header: str) -> Credential | None:
@@ -115,7 +126,8 @@ def _action(value: object, errors: Errors) -> Action:
     return Action.DEPLOY
 
 
-def _run(value: object, errors: Errors) -> Run | None:
+def read_run(value: object, errors: Errors) -> Run | None:
+    """The run that asks; None where there is none, or where it cannot be read."""
     if value is None:
         return None
     if not isinstance(value, dict):

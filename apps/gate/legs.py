@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 LEGS = 8  # open legs of one version in one environment that are read; one more is a finding of its own
-SIGN_OFFS, PEOPLE, FEW = 64, 200, 5
+SIGN_OFFS, PEOPLE, FEW, DEBTS = 64, 200, 5, 20
 PLACE_CALL, EXCEPTIONS_CALL, MODEL_CALL = "the_place_function", "the_exceptions_function", "the_model_function"
 CALLED = {PLACE_CALL: "gate_place", EXCEPTIONS_CALL: "gate_exceptions", MODEL_CALL: "gate_model"}  # until the version is known
 
@@ -18,8 +18,11 @@ CALLED = {PLACE_CALL: "gate_place", EXCEPTIONS_CALL: "gate_exceptions", MODEL_CA
 PERSON = """(select json_build_object(
     'id', p.public_id, 'name', p.name, 'active', p.is_active and p.merged_into_id is null, 'canonical', z.public_id,
     'inactive_until', p.inactive_until,
-    'roles', case when z.is_active and z.merged_into_id is null then (select json_agg(x.role) from accounts_rolegrant x
-              where x.person_id = z.id and x.revoked_at is null and (x.team_id is null or x.team_id = q.team_id)) end,
+    'roles', case when z.is_active and z.merged_into_id is null then (select json_agg(y.role) from (
+        select x.role from accounts_rolegrant x
+          where x.person_id = z.id and x.revoked_at is null and (x.team_id is null or x.team_id = q.team_id)
+        union select x.role from catalog_servicerole x where x.service_id = q.service_id and x.ended_at is null
+            and (x.person_id = z.id or x.person_id in (select m.id from accounts_person m where m.merged_into_id = z.id))) y) end,
     'stands_for', (select json_agg(m.public_id) from accounts_person m where m.merged_into_id = z.id),
     'teams', (select json_agg(t.public_id) from accounts_membership x join accounts_team t on t.id = x.team_id
               where x.person_id = z.id and x.ended_at is null),
@@ -70,22 +73,36 @@ SIGN_OFF = f"""(select json_agg(json_build_object(
         where o.change_id = h.id and o.withdrawn_at is null order by o.id desc limit {SIGN_OFFS}) o
   join accounts_person p on p.id = o.person_id)"""
 
-# Exceptions of a leg that two people agreed to and that have not ended, with what both signed and what the team owes.
-EXCEPTIONS = f"""select json_agg(json_build_object(
-    'id', x.public_id, 'ref', 'EXC-' || x.id, 'kind', x.kind, 'lifts', x.lifts, 'minutes', x.minutes, 'reason', x.reason,
+# What both persons of an exception signed, and what its row says of it; `x` is the row, `v` its revision, `a` who wrote that.
+CLAIMED = f"""'id', x.public_id, 'ref', 'EXC-' || x.id, 'kind', x.kind, 'lifts', x.lifts, 'minutes', x.minutes, 'reason', x.reason,
     'asked_at', x.asked_at, 'agreed_at', x.agreed_at, 'ends_at', x.ends_at, 'due_at', x.review_due_at, 'reviewed_at', x.reviewed_at,
     'revision', v.number, 'author', a.public_id,
     'digests', json_build_object('scope', v.scope_digest, 'plan', v.plan_digest, 'rollback', v.rollback_digest,
                                  'period', v.period_digest, 'story', v.story_digest),
-    'asked_by', (select {PERSON} from accounts_person p where p.id = x.asked_by_id),
-    'agreed_by', (select {PERSON} from accounts_person p where p.id = x.agreed_by_id),
     'signatures', (select json_agg(json_build_object(
         'act', o.act, 'person', u.public_id, 'given_at', o.given_at, 'statement', encode(o.statement, 'base64'),
         'statement_hash', o.statement_hash, 'signature', encode(o.signature, 'base64'), 'key_id', o.key_id, 'alg', o.alg,
-        'passkey', {PASSKEY})) from approvals_exceptionsignature o join accounts_person u on u.id = o.person_id where o.exception_id = x.id),
-    'debts', (select json_agg(json_build_object('ref', 'EXC-' || d.id, 'due_at', d.review_due_at) order by d.review_due_at, d.id)
-              from (select * from approvals_legexception y where y.team_id = x.team_id and y.id <> x.id and y.agreed_at is not null
-                      and y.reviewed_at is null and y.review_due_at <= q.at order by y.review_due_at, y.id limit {FEW}) d)) order by x.id)
+        'passkey', {PASSKEY})) from approvals_exceptionsignature o join accounts_person u on u.id = o.person_id where o.exception_id = x.id)"""
+
+# The overdue reviews of a team, with what proves that they are owed; each is of a leg of its own.
+DEBTS_OF = f"""(select json_agg(json_build_object({CLAIMED},
+    'asked_by', json_build_object('id', e.public_id), 'agreed_by', json_build_object('id', f.public_id), 'target', t.public_id,
+    'leg', json_build_object('id', g.public_id, 'change', h.public_id, 'kind', h.kind, 'requester', r.public_id, 'model',
+        case when h.kind = 'STANDARD' then (select json_build_object('id', m.public_id, 'number', y.number, 'body', encode(y.body, 'base64'))
+             from changes_changemodelversion y join changes_changemodel m on m.id = y.model_id where y.id = h.made_from_id) end)
+    ) order by x.review_due_at, x.id)
+  from (select y.* from approvals_legexception y where y.team_id = owed.team_id and y.id <> owed.id and y.agreed_at is not null
+          and y.reviewed_at is null and y.review_due_at <= q.at order by y.review_due_at, y.id limit {DEBTS}) x
+  join changes_revision v on v.id = x.revision_id join accounts_person a on a.id = v.author_id
+  join accounts_person e on e.id = x.asked_by_id join accounts_person f on f.id = x.agreed_by_id
+  join changes_leg g on g.id = x.leg_id join changes_change h on h.id = g.change_id join accounts_person r on r.id = h.requester_id
+  join catalog_target t on t.id = g.target_id)"""
+
+# Exceptions of a leg that two people agreed to and that have not ended, with what both signed and what the team owes.
+EXCEPTIONS = f"""select json_agg(json_build_object({CLAIMED},
+    'asked_by', (select {PERSON} from accounts_person p where p.id = x.asked_by_id),
+    'agreed_by', (select {PERSON} from accounts_person p where p.id = x.agreed_by_id),
+    'debts', (select {DEBTS_OF} from (select x.id, x.team_id) owed)) order by x.id)
   from (select * from approvals_legexception l where l.leg_id = q.leg_id and l.agreed_at is not null and l.withdrawn_at is null
           and l.ends_at > q.at order by l.id desc limit {FEW}) x
   join changes_revision v on v.id = x.revision_id join accounts_person a on a.id = v.author_id"""
@@ -108,6 +125,8 @@ EVERYONE = f"""(
         select x.person_id as id from catalog_ownership x where x.service_id = q.service_id and x.ended_at is null
         union select x.person_id from accounts_rolegrant x
           where x.revoked_at is null and (x.team_id is null or x.team_id = q.team_id)
+            and x.role in (select r ->> 'role' from jsonb_path_query(convert_from(v.body, 'UTF8')::jsonb, '$.rules[*].group') r)
+        union select x.person_id from catalog_servicerole x where x.service_id = q.service_id and x.ended_at is null
             and x.role in (select r ->> 'role' from jsonb_path_query(convert_from(v.body, 'UTF8')::jsonb, '$.rules[*].group') r)
         union select x.person_id from accounts_membership x join accounts_team t on t.id = x.team_id
           where x.ended_at is null

@@ -8,11 +8,12 @@ from django.db.models import Q
 
 from apps.accounts.models import Person
 from apps.approvals.models import ProposalOutcome
-from apps.catalog.models import Environment
+from apps.catalog.models import Environment, Target
 from apps.core.ids import new_id
 from apps.core.locks import Lockable
 from apps.core.references import Reference, reference
 from apps.gate.rules import KEPT, Action, Answer, Detail, Mode
+from apps.gate.rules.workloads import IssuerKind
 
 
 class GateToken(models.Model):
@@ -57,6 +58,75 @@ class GateToken(models.Model):
     def is_live(self, now: datetime) -> bool:
         """Whether it may be used."""
         return self.revoked_at is None and now < self.expires_at
+
+
+class Issuer(models.Model):
+    """Who signs tokens of CI jobs. Only what stands here is ever asked for keys."""
+
+    public_id = models.UUIDField(default=new_id, unique=True, editable=False)
+    name = models.CharField(max_length=120)
+    url = models.CharField(max_length=300)  # letter by letter what its tokens say
+    kind = models.CharField(max_length=6, choices=[(kind.value, kind.value) for kind in IssuerKind])
+    project_claim = models.CharField(max_length=80)  # which claim names the project by an id that no other gets
+    added_at = models.DateTimeField()
+    added_by = models.CharField(max_length=80)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=80, default="", blank=True)
+
+    objects = Lockable["Issuer"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["url"], condition=Q(ended_at__isnull=True), name="one_issuer_per_url"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="issuer_ended_at_and_by",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def reference(self) -> Reference:
+        """`issuer:<public id>`."""
+        return reference("issuer", self.public_id)
+
+
+class Trust(models.Model):
+    """Which CI job is taken for whom. What it may ask, and until when, is its grant: a token whose secret nobody has."""
+
+    grant = models.OneToOneField(GateToken, primary_key=True, on_delete=models.PROTECT, related_name="trust")
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="trusts")
+    audience = models.CharField(max_length=300)
+    project = models.CharField(max_length=300)
+    owner = models.CharField(max_length=100, default="", blank=True)
+    environment = models.CharField(max_length=200, default="", blank=True)  # of the CI, not ours
+    refs = ArrayField(models.CharField(max_length=300), default=list, blank=True)
+    workflow = models.CharField(max_length=400, default="", blank=True)
+    takes_merge_requests = models.BooleanField(default=False)
+    proposed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    in_force_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+
+    objects = Lockable["Trust"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True) | (Q(in_force_at__isnull=False) & ~Q(confirmed_by=models.F("proposed_by"))),
+                name="nobody_confirms_own_trust",
+            ),
+            models.CheckConstraint(condition=~Q(project="") & ~Q(audience=""), name="trust_is_pinned"),
+        ]
+
+    def __str__(self) -> str:
+        return self.grant.name
+
+    @property
+    def reference(self) -> Reference:
+        """`trust:<public id>`, the id of its grant."""
+        return reference("trust", self.grant.public_id)
 
 
 class RuleMode(models.Model):
@@ -183,6 +253,34 @@ class SpentTicket(models.Model):
     spent_at = models.DateTimeField()
     spent_by = models.CharField(max_length=80)
     spent_for = models.CharField(max_length=80)  # "deployment:<public id>"
+
+
+class BadgeLink(models.Model):
+    """That whoever has its address sees whether a target is open. The address is signed, not stored."""
+
+    public_id = models.UUIDField(default=new_id, unique=True, editable=False)
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    made_by = models.CharField(max_length=80)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=80, default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["target"], condition=Q(ended_at__isnull=True), name="one_badge_per_target"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="badge_ended_at_and_by",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Badge of {self.target_id}"
+
+    @property
+    def reference(self) -> Reference:
+        """`badge:<public id>`."""
+        return reference("badge", self.public_id)
 
 
 class UnknownTokens(models.Model):

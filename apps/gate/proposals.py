@@ -16,7 +16,7 @@ from apps.accounts.second_hand import GOOD_FOR, WORDS
 from apps.approvals.models import PolicyProposal
 from apps.changes.models import ChangeModelProposal
 from apps.core.references import Reference, with_public_ids
-from apps.gate.models import Relaxation
+from apps.gate.models import Relaxation, Trust
 
 BY_ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
 BY_MANAGERS_TOO = frozenset({Role.ADMINISTRATOR, Role.RELEASE_MANAGER})
@@ -50,7 +50,8 @@ def proposals_waiting_for(person: Person, *, now: datetime) -> list[Proposal]:
         return []
     found = [*_models(OPEN)]
     if Role.ADMINISTRATOR in roles:
-        found += [*_policies(OPEN), *_relaxations(OPEN), *_second_hands(_standing(now))]
+        waiting = Q(in_force_at__isnull=True, grant__revoked_at__isnull=True, grant__expires_at__gt=now)
+        found += [*_policies(OPEN), *_relaxations(OPEN), *_trusts(waiting), *_second_hands(_standing(now))]
     return sorted((one for one in found if one.proposer.pk != person.pk), key=lambda one: one.at)
 
 
@@ -66,6 +67,8 @@ def proposal_named(reference: Reference | None, *, now: datetime) -> Proposal | 
             found = _models(mine)
         case "relaxation":
             found = _relaxations(mine)
+        case "trust":
+            found = _trusts(Q(in_force_at__isnull=True, grant__revoked_at__isnull=True, grant__public_id=reference.id))
         case "second_hand":
             found = _second_hands(_standing(now) & Q(person__public_id=reference.id))
         case _:
@@ -104,6 +107,14 @@ def _relaxations(where: Q) -> Iterator[Proposal]:
     for one in Relaxation.objects.filter(where).select_related("environment", *WITH).order_by("pk")[:MOST]:
         title = f"{one.environment.name} asks for less"
         yield _made(one, title, route="home:environment_strictness", about=one.environment.slug, reason=one.reason)
+
+
+def _trusts(where: Q) -> Iterator[Proposal]:
+    for one in Trust.objects.filter(where).select_related("grant", "issuer", *WITH).order_by("pk")[:MOST]:
+        title = f"Trust in CI jobs of {one.issuer.name}: “{one.grant.name}”"
+        yield Proposal(
+            one.reference, title, _now(one.proposed_by), one.grant.issued_at, "home:trust", str(one.grant.public_id), BY_ADMINISTRATORS
+        )
 
 
 def _made(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.approvals.policy_body import read_policy
-from apps.approvals.proof import Claim, is_by_passkey, proved_statement, stated
+from apps.approvals.proof import Claim, proved_statement, stated
 from apps.approvals.rules import PolicyFacts, QuorumFacts, SignOffFacts, editor_of
 from apps.changes.content import PARTS, Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
 from apps.gate.exceptions import exceptions_in
@@ -87,7 +87,7 @@ def _asker(body: Body, question: Question) -> AskerFacts:
         return AskerFacts(AskerKind.SYSTEM)
     if token is not None:
         return AskerFacts(
-            kind=AskerKind.TOKEN,
+            kind=AskerKind.WORKLOAD if question.workload else AskerKind.TOKEN,
             pk=token["pk"],
             id=UUID(token["id"]),
             name=token["name"],
@@ -96,6 +96,7 @@ def _asker(body: Body, question: Question) -> AskerFacts:
             service_ids=_some(token["services"]),
             environment_ids=_some(token["environments"]),
             detail=Detail(token["detail"]),
+            workload=question.workload,
         )
     if personal is not None:
         person = person_in(personal["person"])
@@ -127,6 +128,7 @@ def _environment(body: Body | None) -> EnvironmentFacts | None:
         change_required=body["required"],
         zone=body["zone"],
         is_retired=body["retired_at"] is not None,
+        offline_minutes=body["offline"],
     )
 
 
@@ -241,7 +243,7 @@ def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
         signature_ok=proved is not None,
         settings=said.settings if said else {},
         revision=claim.revision,
-        by_passkey=is_by_passkey(proved),
+        proof=said.by.get("credential", "") if said else "",
         **place_in(body["in_place_of"], signer=person, at=claim.given_at),
     )
 

@@ -16,6 +16,7 @@ PROBLEMS = {
     "409": "The Idempotency-Key belongs to another question.",
     "415": "The body is not sent as JSON.",
     "422": "A field cannot be read; `errors` names each one.",
+    "429": "More often than this asker, or this address, may; `Retry-After` says when again.",
     "503": "The gate could not tell. This is no yes.",
 }
 
@@ -28,7 +29,7 @@ def add_gate(result: Schema, generator: object, request: object, public: object)
     components.setdefault("securitySchemes", {})["gateToken"] = {
         "type": "http",
         "scheme": "bearer",
-        "description": "A gate token (`ccg_…`), or a personal token (`ccp_…`) for dry runs.",
+        "description": "A gate token (`ccg_…`), the OpenID token of a trusted CI job, or a personal token (`ccp_…`) for dry runs.",
     }
     result["paths"] = dict(sorted({**result.get("paths", {}), **PATHS}.items()))
     return result
@@ -96,7 +97,7 @@ SCHEMAS: dict[str, Schema] = {
         },
         required=(),
         additionalProperties=False,
-        description="The pipeline run, as it names itself; recorded, never trusted.",
+        description="The pipeline run, as it names itself; recorded, never trusted. Of a trusted CI job its token says it instead.",
     ),
     "GateFinding": _object(
         {
@@ -109,6 +110,25 @@ SCHEMAS: dict[str, Schema] = {
             "until": _maybe("The moment it ends by itself.", **MOMENT),
         },
         required=("rule", "effect", "code", "until"),
+    ),
+    "GateWay": _object(
+        {
+            "complete": {"type": "boolean", "description": "False where more may be asked for once these are done."},
+            "steps": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "act": {"type": "string", "enum": ["DO", "WAIT"]},
+                        "codes": {"type": "array", "items": {"type": "string", "enum": CODES}},
+                        "until": _maybe("When the wait is over; null where nobody knows, or where somebody acts.", **MOMENT),
+                        "cure": _text("What to do. Left out where the token is told codes only."),
+                        "who": _text("Who can."),
+                    },
+                    required=("act", "codes", "until"),
+                ),
+            },
+        },
+        description="The smallest set of steps that would make it a yes; null where it is one, and where the answer is final.",
     ),
     "GateTicket": _object(
         {
@@ -132,6 +152,7 @@ SCHEMAS: dict[str, Schema] = {
             "earliest": _maybe("No start before this, as far as the calendar knows.", **MOMENT),
             "codes": {"type": "array", "items": {"type": "string", "enum": CODES}},
             "findings": {"type": "array", "items": _ref("GateFinding")},
+            "way": {"oneOf": [_ref("GateWay"), {"type": "null"}]},
             "bound": {"type": ["object", "null"], "description": "What the answer holds for.", "additionalProperties": True},
             "url": _text("Where a person reads on.", format="uri"),
             "ticket": {"oneOf": [_ref("GateTicket"), {"type": "null"}]},
@@ -172,7 +193,7 @@ PATHS: dict[str, Schema] = {
             "parameters": [KEY],
             "requestBody": {"required": True, "content": {JSON: {"schema": _ref("GateQuestion")}}},
             "responses": _answers(
-                "400", "401", "403", "409", "415", "422", "503",
+                "400", "401", "403", "409", "415", "422", "429", "503",
                 s200="The same evaluation, judged again; or a dry run.", s201="A new evaluation.",
             ),
         }
@@ -184,7 +205,7 @@ PATHS: dict[str, Schema] = {
             "tags": ["gate"],
             "security": [{"gateToken": []}],
             "parameters": [{"name": "evaluation_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
-            "responses": _answers("401", "404", "503", s200="The verdict at this moment."),
+            "responses": _answers("401", "404", "429", "503", s200="The verdict at this moment."),
         }
     },
 }  # fmt: skip

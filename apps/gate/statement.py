@@ -38,7 +38,7 @@ ASKED = """with q as materialized (
     s.id as service_id, s.public_id as service_public_id, s.slug as service_slug, s.name as service_name, s.team_id, s.is_restricted,
     s.retired_at as service_retired_at,
     e.id as environment_id, e.public_id as environment_public_id, e.slug as environment_slug, e.name as environment_name, e.rank,
-    e.change_required, e.time_zone, e.retired_at as environment_retired_at,
+    e.change_required, e.offline_grace_minutes, e.time_zone, e.retired_at as environment_retired_at,
     g.id as target_id, g.public_id as target_public_id, g.running_identities, g.running_label, g.previous_identities, g.previous_label,
     g.occupied_by, g.occupied_since, g.locked_at, g.lock_reason, g.retired_at as target_retired_at,
     encode(sha256(c.body), 'hex') as settings_digest, convert_from(c.body, 'UTF8')::json as settings,
@@ -66,7 +66,7 @@ FACTS = {
      'retired_at', q.service_retired_at) end""",
     "environment": """case when q.environment_id is not null then json_build_object(
      'pk', q.environment_id, 'id', q.environment_public_id, 'slug', q.environment_slug, 'name', q.environment_name, 'rank', q.rank,
-     'required', q.change_required, 'zone', q.time_zone, 'retired_at', q.environment_retired_at) end""",
+     'required', q.change_required, 'offline', q.offline_grace_minutes, 'zone', q.time_zone, 'retired_at', q.environment_retired_at) end""",
     "target": """case when q.target_id is not null then json_build_object(
      'pk', q.target_id, 'id', q.target_public_id, 'running', q.running_identities, 'running_label', q.running_label,
      'previous', q.previous_identities, 'previous_label', q.previous_label,

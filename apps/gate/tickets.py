@@ -54,11 +54,21 @@ class Permit:
     policy_digest: str
     not_before: datetime
     expires_at: datetime
+    offline_seconds: int = 0  # for how long after it was handed out it permits a start that we are told of later
 
     @property
     def binds(self) -> str:
         """One digest of everything it permits, times and ids of its making left out."""
-        parts = (self.action, self.target, *self.identities, self.leg, self.revision_digest, self.settings_digest, self.policy_digest)
+        parts = (
+            self.action,
+            self.target,
+            *self.identities,
+            self.leg,
+            self.revision_digest,
+            self.settings_digest,
+            self.policy_digest,
+            self.offline_seconds,
+        )
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
@@ -144,6 +154,7 @@ def _statement(permit: Permit) -> dict[str, Any]:
         "policyDigest": permit.policy_digest,
         "notBefore": utc_seconds(permit.not_before),
         "expiresAt": utc_seconds(permit.expires_at),
+        "offlineSeconds": permit.offline_seconds,
     }
     subject = [
         {"name": permit.service, "digest": {ALGORITHMS[kind]: value}}
@@ -174,6 +185,7 @@ def _permit(payload: bytes) -> Permit:
             policy_digest=said["policyDigest"],
             not_before=datetime.fromisoformat(said["notBefore"]).astimezone(UTC),
             expires_at=datetime.fromisoformat(said["expiresAt"]).astimezone(UTC),
+            offline_seconds=int(said["offlineSeconds"]),
         )
         same = _statement(permit) == statement
     except (ValueError, KeyError, TypeError, AttributeError) as error:

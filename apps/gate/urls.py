@@ -8,4 +8,5 @@ app_name = "gate_pages"
 urlpatterns = [
     path(".well-known/change-control/jwks.json", views.keys, name="keys"),
     path("client/ccgate", views.client, name="client"),
+    path("badges/<str:key>.svg", views.badge, name="badge"),
 ]

@@ -35,6 +35,8 @@ MAIN = (
     Place("What runs where", "layout-grid", "home:matrix", "g w"),
 )
 GOVERN = (
+    Place("Gate", "barrier-block", "home:gate", "g g"),
+    Place("Tokens and trust", "key", "home:gate_tokens"),
     Place("Services", "sitemap", "catalog:services"),
     Place("People", "users", "accounts:people"),
     Place("Policies", "scale", "approvals:policies"),

@@ -12,8 +12,8 @@ REQUIRED_WORDS = {"APPROVED": "Approved: whoever must agree has signed", "RECORD
 MODE_WORDS = {"ENFORCED": "Enforced", "WARN_ONLY": "Warns only", "OFF": "Off"}
 
 
-class Strictness(forms.Form):
-    """What is set, how, and why."""
+class Trial(forms.Form):
+    """What is tried on the answers of the past, and how."""
 
     what = forms.ChoiceField(
         label="What", required=False, choices=[(REQUIRED, WHAT), *((name, TITLES[name]) for name in TITLES if name in SWITCHABLE)]
@@ -25,4 +25,9 @@ class Strictness(forms.Form):
             ("A rule of the gate is", [(value, MODE_WORDS[value]) for value in reversed(MODE_ORDER)]),
         ],
     )
+
+
+class Strictness(Trial):
+    """What is set, how, and why."""
+
     reason = Said(label="Why", longest=300, required=False, widget=forms.TextInput)

@@ -12,6 +12,7 @@ from apps.accounts.facts import standing_grants
 from apps.accounts.models import Person
 from apps.catalog import access as catalog
 from apps.catalog.access import services_for
+from apps.catalog.grants import standing_service_roles
 from apps.catalog.models import Arrival, Target
 from apps.core.references import Reference, with_public_ids
 from apps.deployments.access import refs_of_work
@@ -65,7 +66,10 @@ def arrivals_before(incident: Incident) -> list[Arrival]:
 
 def may_stop_something(person: Person) -> bool:
     """Whether the person may stop deployments of any service: the form asks only those."""
-    return standing_grants().filter(person=person, role__in=LEADING).exists()
+    return (
+        standing_grants().filter(person=person, role__in=LEADING).exists()
+        or standing_service_roles(person.pk).filter(role__in=LEADING).exists()
+    )
 
 
 def names_of(references: Iterable[Reference], *, reader: Person) -> dict[str, str]:

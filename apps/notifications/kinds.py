@@ -12,6 +12,7 @@ class Kind(StrEnum):
     SIGN_OFF_LAPSED = "SIGN_OFF_LAPSED"
     SIGN_OFF_REMINDED = "SIGN_OFF_REMINDED"
     EXCEPTION_ASKED = "EXCEPTION_ASKED"
+    EXCEPTION_DECIDED = "EXCEPTION_DECIDED"
     PROPOSAL_ASKED = "PROPOSAL_ASKED"
     REVIEW_OVERDUE = "REVIEW_OVERDUE"
     CHANGE_RETURNED = "CHANGE_RETURNED"
@@ -47,6 +48,7 @@ class Relation(StrEnum):
     SIGNER = "SIGNER"
     DELEGATE = "DELEGATE"
     DEBTOR = "DEBTOR"
+    ASKER = "ASKER"
     MENTIONED = "MENTIONED"
     REQUESTER = "REQUESTER"
     OWNER = "OWNER"
@@ -68,6 +70,7 @@ WORDS = {
     Relation.SIGNER: "you signed it",
     Relation.DELEGATE: "you stand in for somebody",
     Relation.DEBTOR: "your team owes it",
+    Relation.ASKER: "you asked for it",
     Relation.REQUESTER: "you asked for this change",
     Relation.MENTIONED: "somebody named you",
     Relation.OWNER: "you answer for the service",
@@ -116,7 +119,12 @@ TOPICS = {
         "An exception asks for you", "It waits for its second person, and you may be that one.", is_needed=True, waits_for_hours=False
     ),
     Kind.PROPOSAL_ASKED: Topic("A proposal asks for you", "It waits for a second person, and you may be that one.", is_needed=True),
-    Kind.REVIEW_OVERDUE: Topic("A review is overdue", "Your team gets no exception before it is written.", is_needed=True),
+    Kind.EXCEPTION_DECIDED: Topic(
+        "Your exception was decided", "Refused, withdrawn, or over because nobody decided.", is_needed=True, waits_for_hours=False
+    ),
+    Kind.REVIEW_OVERDUE: Topic(
+        "A review is owed", "Of an exception: when it is agreed to, a day before it is due, and when it is overdue.", is_needed=True
+    ),
     Kind.CHANGE_RETURNED: Topic("Your change came back", "It was sent back to you, or its review is yours to write.", is_needed=True),
     Kind.DELEGATION_GIVEN: Topic("You stand in for somebody", "A delegation to you begins or ends.", is_needed=True),
     Kind.DEPLOYMENT_NEEDS_HUMAN: Topic(

@@ -86,7 +86,7 @@ def place_hold(*, scope_kind: str, scope_id: UUID | str | int | None, reason: st
     now = now or database_now()
     person = person_by_actor(by)
     scope = find_scope(person, scope_kind, scope_id)
-    if refusal := why_not_place_hold(by=mover_of(person, scope.team)):
+    if refusal := why_not_place_hold(by=mover_of(person, scope.within)):
         raise Refused(refusal, about=scope.reference)
     said = read_text(reason, field="reason", longest=LONGEST_REASON, empty=False)
     hold = Hold.objects.create(scope=scope.number, source=HoldSource.PERSON, reason=said, placed_at=now, placed_by=actor_text(by))
@@ -108,7 +108,7 @@ def lift_hold(*, hold_id: int, by: Actor, reason: str, now: datetime | None = No
     take_calendar_guard()
     hold, now = Hold.objects.lock(hold_id, now)
     scope = scopes_named([hold.scope])[hold.scope]
-    if refusal := why_not_lift(wall_facts(hold), by=mover_of(person_by_actor(by), scope.team), now=now):
+    if refusal := why_not_lift(wall_facts(hold), by=mover_of(person_by_actor(by), scope.within), now=now):
         raise Refused(refusal, about=hold.reference)
     hold.lift_reason = read_text(reason, field="reason", longest=LONGEST_REASON, empty=False)
     hold.lifted_at, hold.lifted_by = now, actor_text(by)
@@ -177,7 +177,7 @@ def _declare(
     now = now or database_now()
     person = person_by_actor(by)
     scope = find_scope(person, *wanted)
-    if refusal := why_not_declare(kind.label.lower(), by=mover_of(person, scope.team)):
+    if refusal := why_not_declare(kind.label.lower(), by=mover_of(person, scope.within)):
         raise Refused(refusal, about=scope.reference)
     stretch = read_stretch(starts_at, ends_at, time_zone=time_zone)
     if errors := why_not_wall(stretch, now=now):
@@ -201,7 +201,7 @@ def _lift_rule(rule_id: int, kind: RuleKind, event: Event, *, by: Actor, reason:
     take_calendar_guard()
     rule, now = CalendarRule.objects.filter(kind=kind).lock(rule_id, now)
     scope = scopes_named([rule.scope])[rule.scope]
-    if refusal := why_not_lift(wall_facts(rule), by=mover_of(person_by_actor(by), scope.team), now=now):
+    if refusal := why_not_lift(wall_facts(rule), by=mover_of(person_by_actor(by), scope.within), now=now):
         raise Refused(refusal, about=rule.reference)
     said = read_text(reason, field="reason", longest=LONGEST_REASON)
     rule.lifted_at, rule.lifted_by = now, actor_text(by)
@@ -227,7 +227,7 @@ def _lock_leg(leg_id: int, by: Actor, now: datetime | None) -> tuple[Change, Leg
     leg = Leg.objects.select_related("service__team", "environment", "target").get(pk=leg_id)
     change, now = Change.objects.lock(leg.change_id, now)
     leg.refresh_from_db(fields=["state", "is_current"])
-    if refusal := why_not_move_slot(slot_facts(change, leg), by=mover_of(person_by_actor(by), leg.service.team)):
+    if refusal := why_not_move_slot(slot_facts(change, leg), by=mover_of(person_by_actor(by), leg.service)):
         raise Refused(refusal, about=change.reference)
     return change, leg, now
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from apps.accounts.models import Person, Team
+from apps.catalog.grants import Grants, grants_of, roles_among
 from apps.catalog.models import SCOPE_KINDS, Environment, Service, Target, scope_number
-from apps.changes.facts import Grants, grants_of, person_id
+from apps.changes.facts import person_id
 from apps.changes.models import Change, Leg
 from apps.changes.states import LegState, State
 from apps.core.references import Reference
@@ -29,7 +30,7 @@ class Scope:
     kind: str
     name: str
     reference: Reference | None = None
-    team: Team | None = None
+    within: Team | Service | None = None  # whose roles reach it, where it is no more than one of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +57,27 @@ class Met:
 
 
 class Roles:
-    """The roles of one person, read once: for everything, and for each team's services."""
+    """The roles of one person, read once: for everything, for each team's services and for single services."""
 
     def __init__(self, person: Person, grants: Grants | None = None) -> None:
         self._id = person_id(person)
-        self._grants = grants_of(person) if grants is None else grants
+        self._grants = grants_of(person.pk) if grants is None else grants
 
-    def mover(self, team: Team | None) -> Mover:
-        """The person with what they may do to a wall that covers this team's services alone, or (None) more than one team's."""
-        return Mover(self._id, frozenset(role for role, team_id in self._grants if team_id is None or (team and team_id == team.pk)))
+    def mover(self, within: Team | Service | None) -> Mover:
+        """The person with what they may do to a wall that covers this service or this team's services alone, or (None) more."""
+        if isinstance(within, Service):
+            return Mover(self._id, roles_among(self._grants, within))
+        scopes = {(None, None), (within.pk if within else None, None)}
+        return Mover(self._id, frozenset(role for role, *scope in self._grants if tuple(scope) in scopes))
 
     def anywhere(self) -> Mover:
         """The person with every role they have for anything: whether a form is worth showing."""
-        return Mover(self._id, frozenset(role for role, _ in self._grants))
+        return Mover(self._id, frozenset(role for role, *_ in self._grants))
 
 
-def mover_of(person: Person, team: Team | None) -> Mover:
-    """A person and the roles they have for everything, or for this team's services."""
-    return Roles(person).mover(team)
+def mover_of(person: Person, within: Team | Service | None) -> Mover:
+    """A person and the roles they have for everything, for this team's services or for this service."""
+    return Roles(person).mover(within)
 
 
 def everything() -> Scope:
@@ -89,10 +93,10 @@ def scope_of(row: Environment | Team | Service | Target) -> Scope:
         case Team():
             return Scope(scope_number("TEAM", row.pk), "TEAM", f"Team {row.name}", row.reference, row)
         case Service():
-            return Scope(scope_number("SERVICE", row.pk), "SERVICE", row.name, row.reference, row.team)
+            return Scope(scope_number("SERVICE", row.pk), "SERVICE", row.name, row.reference, row)
         case Target():
             name = f"{row.service.name} in {row.environment.name}"
-            return Scope(scope_number("TARGET", row.pk), "TARGET", name, row.reference, row.service.team)
+            return Scope(scope_number("TARGET", row.pk), "TARGET", name, row.reference, row.service)
 
 
 def tier_scope(tier: int) -> Scope:

@@ -130,7 +130,7 @@ def rows(shown: Iterable[Wall], names: dict[str, str], roles: Roles | None, *, n
             "by": SOURCES.get(wall.source) or names[wall.placed_by],
             "lifted_by": names.get(wall.lifted_by, ""),
             "lifting": LIFTING[wall.kind] if roles else "",
-            "refusal": why_not_lift(facts_of(wall), by=roles.mover(wall.scope.team), now=now) if roles else None,
+            "refusal": why_not_lift(facts_of(wall), by=roles.mover(wall.scope.within), now=now) if roles else None,
         }
         for wall in shown
     ]

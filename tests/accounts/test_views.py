@@ -203,7 +203,7 @@ def test_a_token_takes_a_fresh_proof(client):
 
     asked = client.post(address("tokens"), {"name": "laptop", "days": "30"})
 
-    assert asked.url == f"{reverse('account_reauthenticate')}?next=%2Fpeople%2Fme%2F"
+    assert asked.url == f"{reverse('account_reauthenticate')}?next=%2Fpeople%2Fme%2Fagain%2F"
     assert not PersonalToken.objects.exists()
 
 

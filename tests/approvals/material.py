@@ -52,6 +52,7 @@ def sign_off(who: PersonFacts, *groups: Group, parts=SIGNED, **changes) -> SignO
         given_at=AT,
         signature_ok=True,
         revision=1,
+        proof="password_and_code",
     )
     return replace(made, **changes)
 

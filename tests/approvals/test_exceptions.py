@@ -1,5 +1,6 @@
 """The verbs of exceptions: who asks, who agrees, what ends them, what is owed; against the database."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,19 +9,13 @@ from django.utils import timezone
 
 from apps.accounts.actions import deactivate_person, merge_persons
 from apps.accounts.roles import Role
-from apps.approvals.actions import (
-    agree_exception,
-    ask_exception,
-    refuse_exception,
-    review_exception,
-    tell_overdue,
-    withdraw_exception,
-)
+from apps.approvals.actions import refuse_exception, review_exception, tell_overdue, withdraw_exception
 from apps.approvals.facts import excepted_leg, exception_facts, read_exceptions
 from apps.approvals.models import LegException
 from apps.approvals.rules import ExceptionState, state_of, why_void
 from apps.audit.models import Entry
 from apps.catalog.actions import write_target_settings
+from apps.changes.models import Leg
 from apps.changes.states import State
 from apps.core.actors import Actor, ActorKind, system
 from apps.core.refusals import BadContent, Refused
@@ -29,9 +24,11 @@ from tests.conftest import NOW
 from tests.factories.accounts import MembershipFactory, make_person
 from tests.factories.catalog import SETTINGS
 from tests.factories.exceptions import LegExceptionFactory, agreed, asked, leg_of, make_emergency, plea
+from tests.factories.proving import agree_exception, ask_exception
 
 CLOCK = system("test")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+SAID = {"review": "A deadlock of two workers.", "prevention": "A test that has both of them."}
 
 
 @pytest.fixture
@@ -267,19 +264,58 @@ def test_one_of_both_or_a_release_manager_ends_it_early(world, change, who, may)
 # The review
 
 
-def test_review_is_written_once_by_the_team_or_by_who_asked(world, change):
+def test_review_is_written_once_by_the_team_and_by_another_than_who_asked(world, change):
     one = agreed(change, world.requester, world.manager)
     member = MembershipFactory(team=one.team).person
-    said = {"review": "A deadlock.", "prevention": "A test of it."}
+    MembershipFactory(team=one.team, person=world.requester)
 
-    assert code(review_exception, exception_id=one.pk, by=world.manager.actor, **said) == "not_of_team"
-    with pytest.raises(BadContent) as raised:
-        review_exception(exception_id=one.pk, by=member.actor, review="A deadlock.", prevention=" ")
-    assert list(raised.value.errors) == ["prevention"]
-    review_exception(exception_id=one.pk, by=member.actor, **said)
+    assert code(review_exception, exception_id=one.pk, by=world.manager.actor, **SAID) == "not_of_team"
+    assert code(review_exception, exception_id=one.pk, by=world.requester.actor, **SAID) == "own_review"
+    review_exception(exception_id=one.pk, by=member.actor, **SAID)
 
-    assert code(review_exception, exception_id=one.pk, by=world.requester.actor, **said) == "already_reviewed"
+    assert code(review_exception, exception_id=one.pk, by=member.actor, **SAID) == "already_reviewed"
     assert "exception.reviewed" in events(change)
+    entry = Entry.objects.filter(event="exception.reviewed").get()
+    assert set(json.loads(bytes(entry.body))["details"]) == {"review", "prevention"}
+
+
+@pytest.mark.parametrize("of_team", [True, False])
+def test_who_asked_writes_the_review_where_nobody_else_can(world, change, of_team):
+    one = agreed(change, world.requester, world.manager)
+    if of_team:
+        MembershipFactory(team=one.team, person=world.requester)
+    MembershipFactory(team=one.team, person__is_active=False)
+
+    review_exception(exception_id=one.pk, by=world.requester.actor, **SAID)
+
+    assert LegException.objects.get(pk=one.pk).reviewed_by == world.requester
+
+
+@pytest.mark.parametrize("field", ["review", "prevention"])
+@pytest.mark.parametrize("text", ["", " ", ".", "." * 19, "  " + "." * 19 + "  "])
+def test_review_of_a_few_characters_is_told_on_its_field(world, change, field, text):
+    one = agreed(change, world.requester, world.manager)
+
+    with pytest.raises(BadContent) as raised:
+        review_exception(exception_id=one.pk, by=world.requester.actor, **{**SAID, field: text})
+
+    assert list(raised.value.errors) == [field]
+    assert LegException.objects.get(pk=one.pk).reviewed_at is None
+
+
+def test_review_waits_until_it_was_used_has_ended_or_is_withdrawn(world, change):
+    one, by = agreed(change, world.requester, world.manager), world.requester.actor
+    review = {"exception_id": one.pk, "by": by, **SAID}
+
+    assert code(review_exception, **review, now=one.ends_at - MINUTE) == "not_over"
+    Leg.objects.filter(change=change).update(state="STARTED")
+    review_exception(**review, now=one.ends_at - MINUTE)
+
+    Leg.objects.filter(change=change).update(state="WAITING")
+    other = agreed(change, world.requester, world.manager)
+    assert code(review_exception, **{**review, "exception_id": other.pk}, now=NOW) == "not_over"
+    withdraw_exception(exception_id=other.pk, by=by, now=NOW)
+    review_exception(**{**review, "exception_id": other.pk}, now=NOW)
 
 
 def test_review_of_what_was_never_agreed_is_not_owed(world, change):
@@ -301,7 +337,7 @@ def test_overdue_review_blocks_the_teams_next_exception_until_it_is_written(worl
     assert tell_overdue(exception_id=first.pk, by=CLOCK, now=late - MINUTE) is False
     assert [tell_overdue(exception_id=first.pk, by=CLOCK, now=late) for _ in range(2)] == [True, False]
 
-    review_exception(exception_id=first.pk, by=world.requester.actor, review="So.", prevention="This.", now=late)
+    review_exception(exception_id=first.pk, by=world.requester.actor, now=late, **SAID)
     agree_exception(exception_id=waiting.pk, by=world.manager.actor, now=late)
     assert state(waiting, now=late) is ExceptionState.LIVE
 

@@ -22,6 +22,7 @@ from apps.core.signing import signing_key
 from tests.approvals.test_races import Pause
 from tests.approvals.world import edit, make_world
 from tests.factories.exceptions import ExceptionSignatureFactory, LegExceptionFactory, agreed, asked, leg_of, make_emergency, plea
+from tests.factories.proving import agree_exception as agree_proved
 from tests.factories.signing import Signer, asserted, proved
 
 SOON = timedelta(seconds=1)
@@ -152,7 +153,14 @@ def test_later_end_other_persons_and_swapped_signatures_prove_nothing(world, cha
 
     for bent in (
         replace(claim, ends_at=later),
-        replace(claim, agreed_at=claim.agreed_at + timedelta(minutes=6), ends_at=claim.ends_at + timedelta(minutes=6)),
+        replace(claim, due_at=claim.due_at + timedelta(days=30)),
+        replace(claim, due_at=None),
+        replace(
+            claim,
+            agreed_at=claim.agreed_at + timedelta(minutes=6),
+            ends_at=claim.ends_at + timedelta(minutes=6),
+            due_at=claim.due_at + timedelta(minutes=6),
+        ),
         replace(claim, agreed_by=stranger, agree=replace(claim.agree, person_id=stranger)),
         replace(claim, asked_by=claim.agreed_by, asked_at=claim.agreed_at, ask=claim.agree),
         replace(claim, agreed_by=claim.asked_by, agreed_at=claim.asked_at, agree=claim.ask),
@@ -230,9 +238,9 @@ def test_two_persons_agree_at_once_and_one_of_them_is_told_so(committed, racer, 
     one = asked(change, world.requester, "EMERGENCY", now=None)
     pause = Pause(monkeypatch, "apps.approvals.actions.exceptions", "write_agreement")
 
-    first = racer(lambda: agree_exception(exception_id=one.pk, by=world.manager.actor))
+    first = racer(lambda: agree_proved(exception_id=one.pk, by=world.manager.actor))
     pid = pause.wait()
-    second = racer(lambda: agree_exception(exception_id=one.pk, by=world.business.actor))
+    second = racer(lambda: agree_proved(exception_id=one.pk, by=world.business.actor))
     wait_until_blocked(pid)
     pause.go_on()
     first.result()
@@ -252,7 +260,7 @@ def test_agreement_and_withdrawal_at_once_end_in_one_of_both(committed, racer, w
 
     first = racer(lambda: withdraw_exception(exception_id=one.pk, by=world.requester.actor))
     pid = pause.wait()
-    second = racer(lambda: agree_exception(exception_id=one.pk, by=world.manager.actor))
+    second = racer(lambda: agree_proved(exception_id=one.pk, by=world.manager.actor))
     wait_until_blocked(pid)
     pause.go_on()
     first.result()

@@ -63,7 +63,7 @@ def test_sign_by_a_passkey_is_kept_whole_proved_and_counted(world, change, busin
     assert all((sign_off.authenticator_data, sign_off.client_data, sign_off.assertion, sign_off.rp_id, sign_off.origin))
     assert read_statement(bytes(sign_off.statement)).by["credential"] == "passkey"
     assert quorum(leg).met
-    assert leg.sign_offs[0].by_passkey
+    assert leg.sign_offs[0].proof == "passkey"
     business.passkey.refresh_from_db()
     assert business.passkey.sign_count == 1
 
@@ -360,7 +360,8 @@ def test_passkey_removed_afterwards_goes_on_proving_what_it_signed(real, busines
 
 def test_assertion_beside_a_statement_that_tells_of_none_is_noticed(world, change, business, real):
     claim = claimed(real)
-    said = replace(read_statement(claim.statement), by=world.business.actor.as_data(), at=claim.given_at)
+    by = replace(world.business.actor, credential="password_and_code")
+    said = replace(read_statement(claim.statement), by=by.as_data(), at=claim.given_at)
     data = statement_bytes(said)
     server = signing_key().sign(signed_message(data)).value
     bare = replace(claim, statement=data, statement_hash=digest(data), signature=server, assertion=None)
@@ -446,5 +447,5 @@ def test_gate_proves_a_passkeys_signature_as_the_page_does(world, change, busine
 
     leg = at_gate(world, change)
 
-    assert [(one.signature_ok, one.by_passkey) for one in leg.quorum.sign_offs] == [(True, True)]
+    assert [(one.signature_ok, one.proof) for one in leg.quorum.sign_offs] == [(True, "passkey")]
     assert quorum(leg.quorum).met

@@ -6,7 +6,7 @@ from apps.accounts.models import Membership, RoleGrant
 from apps.accounts.roles import WIDE_ONLY, Role
 from apps.approvals.facts import review_facts
 from apps.approvals.rules import Group, forecast, group_text, group_words, members_of, quorum
-from apps.catalog.models import Ownership
+from apps.catalog.models import Ownership, ServiceRole
 from apps.changes.states import State
 from apps.core.refusals import Refused
 from apps.gate.gather import gather
@@ -15,7 +15,7 @@ from tests.approvals.material import SERVICE, TEAM
 from tests.conftest import NOW
 from tests.factories.accounts import MembershipFactory, TeamFactory, give_team_role, make_person
 from tests.factories.approvals import SYSTEM, a_rule, approve, make_change, make_place, make_policy
-from tests.factories.catalog import OwnershipFactory
+from tests.factories.catalog import OwnershipFactory, ServiceRoleFactory
 
 
 @pytest.fixture
@@ -43,6 +43,12 @@ def team_role(place):
     return {"kind": "ROLE", "role": "RELEASE_MANAGER"}, person
 
 
+def own_role(place):
+    person = make_person()
+    ServiceRoleFactory(service=place.service, person=person, role=Role.RELEASE_MANAGER)
+    return {"kind": "ROLE", "role": "RELEASE_MANAGER"}, person
+
+
 def team(place):
     of, person = TeamFactory(), make_person()
     MembershipFactory(team=of, person=person)
@@ -54,7 +60,7 @@ def named(place):
     return {"kind": "PERSONS", "persons": [str(person.public_id)]}, person
 
 
-@pytest.mark.parametrize("kind", [owner, technical_owner, wide_role, team_role, team, named])
+@pytest.mark.parametrize("kind", [owner, technical_owner, wide_role, team_role, own_role, team, named])
 def test_who_is_in_the_group_signs_and_who_left_it_no_longer_counts(place, kind):
     group, person = kind(place)
     make_policy(place.environment, a_rule("them", group=group))
@@ -66,16 +72,17 @@ def test_who_is_in_the_group_signs_and_who_left_it_no_longer_counts(place, kind)
 
     change.refresh_from_db()
     assert change.state == State.APPROVED
-    for rows, ended in ((Ownership, "ended"), (Membership, "ended"), (RoleGrant, "revoked")):
+    for rows, ended in ((Ownership, "ended"), (ServiceRole, "ended"), (Membership, "ended"), (RoleGrant, "revoked")):
         rows.objects.filter(person=person).update(**{f"{ended}_at": NOW, f"{ended}_by": "SYSTEM:test"})
     (leg,) = review_facts(change).legs
     assert quorum(leg).met is (kind is named)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in WIDE_ONLY])
-def test_a_role_for_another_teams_services_asks_nobody_here(place, role):
+def test_a_role_for_another_team_or_service_asks_nobody_here(place, role):
     person = make_person()
     give_team_role(person, role, TeamFactory())
+    ServiceRoleFactory(person=person, role=role)  # for a service of its own
     make_policy(place.environment, a_rule("them", group={"kind": "ROLE", "role": role.value}))
     change = make_change(State.IN_REVIEW, targets=(place,))
 

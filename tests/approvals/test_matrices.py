@@ -6,9 +6,7 @@ import pytest
 
 from apps.accounts.roles import Role
 from apps.approvals.actions import (
-    approve_change,
     expire_change,
-    reject_change,
     retire_policy,
     revise_change,
     send_back_change,
@@ -25,6 +23,7 @@ from tests.approvals.world import edited, make_world
 from tests.conftest import NOW
 from tests.factories.accounts import make_person
 from tests.factories.approvals import approve, newest
+from tests.factories.proving import approve_change, reject_change
 
 LATER = NOW + timedelta(days=4000)
 VERBS = {

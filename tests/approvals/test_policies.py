@@ -38,7 +38,7 @@ def test_write_policy_stores_canonical_bytes_and_tells_so(administrator):
     version = PolicyVersion.objects.get()
     assert (policy.version, version.number, version.made_by) == (version, 1, f"PERSON:{administrator.public_id}")
     (entry,) = [one for one in latest(limit=5) if one.event is Event.POLICY_WRITTEN]
-    assert entry.data == {"number": 1, "digest": version.digest, "single_handed": True}
+    assert entry.data == {"number": 1, "digest": version.digest, "proof": "TWO_FACTORS", "single_handed": True}
     assert entry.ref("environment") == policy.environment.reference
 
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from apps.approvals.policy_body import default_body, policy_bytes, read_policy
-from apps.approvals.rules import Group
+from apps.approvals.policy_body import default_body, policy_bytes, read_policy, strength_of, switches_of
+from apps.approvals.rules import Group, Strength
 from apps.core.canonical import UnknownSchema
 from apps.core.refusals import BadContent
 
@@ -26,9 +26,45 @@ def with_rule(**changes):
 def test_default_policy_bytes_are_these():
     assert policy_bytes(default_body()) == (
         b'{"exclude":["requester","last_editor"],"forbid_approver_start":false,"promotion":"ONE","require_digest":false,"require_passkey":false,'
-        b'"rules":[{"group":{"kind":"OWNER","owner":"ANY"},"key":"owner","label":"Owner","meaning":"APPROVAL","needed":1,'
+        b'"require_two_factors":true,"rules":[{"group":{"kind":"OWNER","owner":"ANY"},"key":"owner","label":"Owner","meaning":"APPROVAL","needed":1,'
         b'"parts":["scope","plan","rollback","period"],"stage":1}],"schema":1,"solo":false}'
     )
+
+
+def test_wording_that_asks_for_no_factors_keeps_the_bytes_it_had_before_it_could():
+    older = {name: one for name, one in default_body().items() if name != "require_two_factors"}
+
+    assert (
+        policy_bytes(older)
+        == policy_bytes({**older, "require_two_factors": False})
+        == (
+            b'{"exclude":["requester","last_editor"],"forbid_approver_start":false,"promotion":"ONE","require_digest":false,"require_passkey":false,'
+            b'"rules":[{"group":{"kind":"OWNER","owner":"ANY"},"key":"owner","label":"Owner","meaning":"APPROVAL","needed":1,'
+            b'"parts":["scope","plan","rollback","period"],"stage":1}],"schema":1,"solo":false}'
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("switches", "strength"),
+    [
+        ({}, Strength.ANY),
+        ({"require_two_factors": True}, Strength.TWO_FACTORS),
+        ({"require_passkey": True}, Strength.PASSKEY),
+        ({"require_passkey": True, "require_two_factors": True}, Strength.PASSKEY),
+    ],
+)
+def test_strength_of_proof_is_what_the_switches_ask_for(switches, strength):
+    document = {**default_body(), "require_two_factors": False, **switches}
+
+    assert read(document).strength is strength_of(document) is strength
+    assert read({**default_body(), **switches_of(strength)}).strength is strength
+
+
+def test_passkey_is_two_factors_already():
+    both = policy_bytes({**default_body(), "require_passkey": True, "require_two_factors": True})
+
+    assert both == policy_bytes({**default_body(), "require_passkey": True, "require_two_factors": False})
 
 
 def test_default_policy_reads_as_one_owner():
@@ -74,6 +110,7 @@ def test_each_kind_of_group_is_read_back(group, expected):
         ("promotion", {**default_body(), "promotion": "SOME"}),
         ("solo", {**default_body(), "solo": "yes"}),
         ("solo", {**default_body(), "solo": 1}),
+        ("require_two_factors", {**default_body(), "require_two_factors": "yes"}),
         ("rules.0.key", with_rule(key="Owner")),
         ("rules.0.key", with_rule(key=None)),
         ("rules.0.label", with_rule(label="")),

@@ -11,7 +11,7 @@ from apps.approvals.policy_body import default_body
 from apps.changes.states import State
 from tests.approvals.world import make_world
 from tests.conftest import NOW
-from tests.factories.accounts import TeamFactory, make_person
+from tests.factories.accounts import TeamFactory, make_person, prove_lately
 from tests.factories.approvals import AbsenceFactory, DelegationFactory, a_rule, make_policy
 from tests.factories.catalog import EnvironmentFactory
 from tests.factories.schedule import SlotFactory
@@ -31,7 +31,7 @@ def policy(ada):
 
 
 def post(client, person, page, /, *args, **data):
-    client.force_login(person)
+    prove_lately(client, person, method="mfa")
     return client.post(reverse(page, args=args), data)
 
 
@@ -40,7 +40,7 @@ def sent(*rules, **more):
     rows = [*(row_of(rule) for rule in rules), {"needed": "1", "stage": 1, "parts": ["scope"], "meaning": "APPROVAL", "group": "OWNER:ANY"}]
     named = {f"rules-{at}-{name}": value for at, row in enumerate(rows) for name, value in row.items()}
     management = {"rules-TOTAL_FORMS": len(rows), "rules-INITIAL_FORMS": len(rules)}
-    return {"name": "Who agrees", "last_editor": "on", "promotion": "ONE", **management, **named, **more}
+    return {"name": "Who agrees", "last_editor": "on", "promotion": "ONE", "proof": "TWO_FACTORS", **management, **named, **more}
 
 
 def test_policies_are_listed_in_words(client, ada, policy):
@@ -77,7 +77,7 @@ def test_new_policy_is_written_from_the_form(client, ada):
 
 
 def test_edit_saved_untouched_writes_nothing(client, ada, policy):
-    post(client, ada, "approvals:edit_policy", policy.public_id, **sent(*default_body()["rules"]))
+    post(client, ada, "approvals:edit_policy", policy.public_id, **sent(*default_body()["rules"], proof="ANY"))
 
     assert policy.versions.count() == 1
 
@@ -91,6 +91,18 @@ def test_edit_adds_removes_and_switches(client, ada, policy):
     facts = policy_facts(policy)
     assert [(rule.key, rule.group.role) for rule in facts.rules] == [("release-management", "RELEASE_MANAGER")]
     assert (facts.solo, facts.exclude) == (True, frozenset())
+
+
+@pytest.mark.parametrize("proof", ["ANY", "PASSKEY", "TWO_FACTORS"])
+def test_strength_of_proof_is_chosen_and_shown(client, ada, policy, proof):
+    post(client, ada, "approvals:edit_policy", policy.public_id, **sent(*default_body()["rules"], proof=proof))
+
+    policy.refresh_from_db()
+    assert policy_facts(policy).strength == proof
+    shown = get(client, ada, "approvals:edit_policy", policy.public_id)
+    assert shown.context["sheet"]["proof"].value() == proof
+    words = {"ANY": "by passkey or password", "PASSKEY": "by passkey", "TWO_FACTORS": "by passkey, or by password and code"}
+    assert f"Signature {words[proof]} Artifact digest" in text_of(get(client, ada, "approvals:policy", policy.public_id))
 
 
 def test_mistakes_stand_on_their_fields(client, ada, policy):

@@ -6,7 +6,7 @@ import pytest
 
 from apps.accounts.models import RoleGrant
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, ask_for_change, reject_change, revise_change
+from apps.approvals.actions import ask_for_change, revise_change
 from apps.approvals.facts import review_facts, who_must_sign_change
 from apps.approvals.rules import quorum
 from apps.audit.sentences import sentence
@@ -25,6 +25,7 @@ from tests.conftest import NOW
 from tests.factories.accounts import TeamFactory, make_person
 from tests.factories.approvals import make_place, newest
 from tests.factories.changes import as_modelled, make_coverage, make_standard_model, make_template
+from tests.factories.proving import approve_change, reject_change
 
 SHOWN = Evidence("junit.xml", "a" * 64, "junit")
 

@@ -75,8 +75,9 @@ def test_a_column_that_says_something_else_is_noticed(claim, change):
     assert not statement_holds(replace(claim, **change))
 
 
-def test_another_moment_is_noticed(claim):
-    assert not statement_holds(replace(claim, given_at=claim.given_at + timedelta(seconds=1)))
+@pytest.mark.parametrize("away", [timedelta(seconds=-1), timedelta(minutes=5, seconds=1)])
+def test_another_moment_is_noticed(claim, away):
+    assert not statement_holds(replace(claim, given_at=claim.given_at + away))
 
 
 def test_a_signature_of_the_bytes_without_their_type_is_noticed(claim):

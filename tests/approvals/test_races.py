@@ -7,7 +7,7 @@ from django.db import connection
 
 from apps.accounts.actions import deactivate_person
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, revise_change, withdraw_sign_off
+from apps.approvals.actions import revise_change, withdraw_sign_off
 from apps.approvals.facts import review_facts
 from apps.approvals.models import SignOff
 from apps.approvals.rules import all_met
@@ -19,6 +19,7 @@ from apps.core.refusals import Refused
 from tests.approvals.world import edited, make_world
 from tests.factories.accounts import make_person
 from tests.factories.approvals import a_rule, approve, newest
+from tests.factories.proving import approve_change, with_two_factors
 
 
 class Pause:
@@ -57,6 +58,7 @@ def world(own_database):
 
 def agreeing(change, person):
     read = newest(change).digest
+    with_two_factors(person)  # before the race: enrolling is none of it
     return lambda: approve_change(change_id=change.pk, revision_digest=read, by=person.actor)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.accounts.actions import deactivate_person
 from apps.accounts.models import Passkey, Person
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, give_delegation, revise_change, sign_statement, withdraw_sign_off, write_policy
+from apps.approvals.actions import give_delegation, revise_change, sign_statement, withdraw_sign_off, write_policy
 from apps.approvals.facts import review_facts
 from apps.approvals.models import Delegation, SignOff
 from apps.approvals.policy_body import default_body
@@ -27,6 +27,7 @@ from tests.approvals.test_races import Pause
 from tests.approvals.world import World, edited, make_world
 from tests.factories.accounts import make_person
 from tests.factories.approvals import a_rule, newest
+from tests.factories.proving import approve_change
 from tests.factories.signing import Signer
 
 # Where each one stands when it holds its locks and has not committed.

@@ -10,9 +10,11 @@ import pytest
 from apps.accounts.roles import Role
 from apps.approvals.rules import (
     Debt,
+    Debtors,
     ExceptedLeg,
     ExceptionFacts,
     ExceptionState,
+    Given,
     counts,
     lifted_by,
     state_of,
@@ -153,6 +155,12 @@ def test_states_in_time():
     assert state_of(AGREED, leg=LEG, now=AT + 60 * MINUTE - timedelta(microseconds=1)) is ExceptionState.LIVE
     assert state_of(AGREED, leg=LEG, now=AT + 60 * MINUTE) is ExceptionState.ENDED
     assert state_of(replace(ASKED, is_refused=True), leg=LEG, now=AT) is ExceptionState.REFUSED
+    assert state_of(replace(ASKED, is_lapsed=True), leg=LEG, now=AT) is ExceptionState.LAPSED
+    done = replace(LEG, leg_state="DONE")
+    assert state_of(AGREED, leg=done, now=AT) is ExceptionState.USED
+    assert state_of(AGREED, leg=done, now=AT + 60 * MINUTE) is ExceptionState.ENDED
+    assert state_of(replace(AGREED, signature_ok=False), leg=done, now=AT) is ExceptionState.VOID
+    assert not counts(AGREED, leg=done, now=AT)
     assert state_of(replace(AGREED, is_withdrawn=True), leg=LEG, now=AT) is ExceptionState.WITHDRAWN
 
 
@@ -176,13 +184,34 @@ def test_debt_refuses_asking_and_agreeing_and_names_the_review():
 
 def test_withdrawing_and_reviewing():
     stranger, manager = person(30), person(31, role="RELEASE_MANAGER")
-    withdraw = {who: code(why_not_withdraw_exception(AGREED, person=who, by=by(who), now=AT)) for who in (FIRST, SECOND, manager, stranger)}
-    assert [*withdraw.values()] == [None, None, None, "not_yours"]
 
-    def review(who, one=AGREED, *, of_team=False):
-        return code(why_not_review_exception(one, person=who, is_of_team=of_team, team="Payments", by=by(who)))
+    def withdraw(who, leg=LEG):
+        return code(why_not_withdraw_exception(AGREED, leg=leg, person=who, by=by(who), now=AT))
+
+    assert [withdraw(who) for who in (FIRST, SECOND, manager, stranger)] == [None, None, None, "not_yours"]
+    assert withdraw(FIRST, replace(LEG, leg_state="DONE")) == "exception_over"
+
+    def review(who, one=AGREED, *, of_team=False, another=False, now=AT + 60 * MINUTE, leg=LEG):
+        debtors = Debtors("Payments", of_team, another)
+        return code(why_not_review_exception(one, leg=leg, person=who, debtors=debtors, by=by(who), now=now))
 
     assert (review(FIRST), review(stranger, of_team=True), review(SECOND)) == (None, None, "not_of_team")
+    assert (review(FIRST, another=True), review(FIRST, of_team=True, another=True)) == ("own_review", "own_review")
     assert review(FIRST, ASKED) == "not_agreed"
     assert review(FIRST, replace(AGREED, reviewed_at=AT)) == "already_reviewed"
     assert review(replace(FIRST, is_active=False), of_team=True) == "not_of_team"
+    assert review(FIRST, now=AT + 59 * MINUTE) == "not_over"
+    assert review(FIRST, replace(AGREED, is_withdrawn=True), now=AT) is None
+    assert {state: review(FIRST, now=AT, leg=replace(LEG, leg_state=state)) for state in sorted(LegState)} == {
+        **dict.fromkeys(sorted(LegState)), "WAITING": "not_over",
+    }  # fmt: skip
+
+
+def test_chain_refuses_asking_and_agreeing_and_names_what_to_review():
+    three = tuple(Given(f"EXC-{number}", is_reviewed=False) for number in (1, 2, 3))
+    for given, refused in ((three, "chain"), (three[:2], None), ((replace(three[0], is_reviewed=True), *three[1:]), None)):
+        leg = replace(LEG, given=given)
+        asks = why_not_ask_exception(leg, kind="FREEZE", person=FIRST, by=by(FIRST))
+        agrees = why_not_agree_exception(ASKED, leg=leg, person=SECOND, by=by(SECOND), now=AT)
+        assert (code(asks), code(agrees)) == (refused, refused)
+        assert refused is None or "EXC-1" in str(asks)

@@ -1,5 +1,6 @@
 """Agreeing, refusing, sending back, taking back: each works, each is refused, each is recorded."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts.models import RoleGrant
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, reject_change, send_back_change, withdraw_sign_off
+from apps.approvals.actions import send_back_change, withdraw_sign_off
 from apps.approvals.models import SignOff
 from apps.approvals.statement import read_statement
 from apps.audit.stream import entries_about
@@ -18,6 +19,7 @@ from apps.core.refusals import BadContent, Refused
 from tests.approvals.world import edit, events, make_world
 from tests.conftest import NOW
 from tests.factories.approvals import SYSTEM, a_rule, approve, newest
+from tests.factories.proving import approve_change, reject_change
 
 BUSINESS = a_rule("business", group={"kind": "OWNER", "owner": "BUSINESS"})
 TECHNICAL = a_rule("technical", group={"kind": "OWNER", "owner": "TECHNICAL"})
@@ -50,7 +52,7 @@ def test_approve_by_an_owner_moves_to_approved_and_tells_so(world):
     assert state_of(change) == State.APPROVED
     assert events(change)[-2:] == [Event.SIGN_OFF_GIVEN, Event.CHANGE_APPROVED]
     entry = last(change, Event.SIGN_OFF_GIVEN)
-    assert entry.by == world.business.actor
+    assert entry.by == replace(world.business.actor, credential="password_and_code")
     assert entry.subject == sign_off.reference
     assert entry.data["statement"] == sign_off.statement_hash
     assert entry.details == {"name": "Bea", "reason": "Looks right."}
@@ -68,7 +70,7 @@ def test_approve_states_everything_that_was_seen(world):
     assert said.settings == {str(world.target.public_id): world.target.settings.digest}
     assert (said.decision, said.meaning, said.reason, said.person_name, said.at) == ("APPROVE", "APPROVAL", "Fine.", "Bea", NOW)
     assert sign_off.covered_parts == ["period", "plan", "rollback", "scope"]
-    assert said.by == {"kind": "PERSON", "id": str(world.business.public_id), "credential": "session"}
+    assert said.by == {"kind": "PERSON", "id": str(world.business.public_id), "credential": "password_and_code"}
     assert len(said.nonce) == 32
 
 
@@ -107,7 +109,7 @@ def test_approve_by_somebody_else_is_refused_and_recorded(world, who, code):
     assert state_of(change) == State.IN_REVIEW
     assert not SignOff.objects.exists()
     entry = last(change, Event.SIGN_OFF_REFUSED)
-    assert (entry.by, entry.data["code"]) == (person.actor, code)
+    assert (entry.by.person_id, entry.data["code"]) == (person.public_id, code)
 
 
 def test_approve_by_the_last_editor_is_refused(world):

@@ -9,15 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.actions import deactivate_person
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.actions import (
-    approve_change,
-    cancel_absence,
-    end_delegation,
-    enter_absence,
-    give_delegation,
-    reject_change,
-    withdraw_sign_off,
-)
+from apps.approvals.actions import cancel_absence, end_delegation, enter_absence, give_delegation, withdraw_sign_off
 from apps.approvals.facts import look_ahead, review_facts
 from apps.approvals.models import Absence, Delegation, SignOff
 from apps.approvals.rules import all_met, forecast, quorum
@@ -34,6 +26,7 @@ from tests.approvals.world import edit, make_world
 from tests.conftest import NOW
 from tests.factories.accounts import make_person
 from tests.factories.approvals import AbsenceFactory, DelegationFactory, SignOffFactory, a_rule, approve, newest
+from tests.factories.proving import approve_change, reject_change, with_two_factors
 from tests.factories.schedule import SlotFactory
 
 DAY = timedelta(days=1)
@@ -307,6 +300,7 @@ def committed(own_database):
 
 def agreeing(change, person):
     read = newest(change).digest
+    with_two_factors(person)  # before the race: enrolling is none of it
     return lambda: approve_change(change_id=change.pk, revision_digest=read, by=person.actor)
 
 

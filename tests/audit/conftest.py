@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,7 +32,7 @@ from tests.factories.audit import make_actor, make_entries, make_entry
 
 GUARDED = ("audit_entry", "audit_detail", "audit_seal", "audit_place", "audit_publickey", "audit_installation")
 KEY = SigningKey(Ed25519PrivateKey.generate())
-SIGNER, CHANGE = make_actor(UUID(int=7)), UUID(int=8)
+SIGNER, CHANGE = replace(make_actor(UUID(int=7)), credential="password"), UUID(int=8)
 NO_PASSKEY = {"credential_id": b"", "authenticator_data": b"", "client_data": b"", "assertion": b"", "rp_id": "", "origin": ""}
 
 

@@ -127,7 +127,7 @@ def test_key_and_first_sign_off_in_one_seal_hold_in_either_order(live_stream):
 
     report = live_stream.verified()
 
-    assert report.keys[key.id].sign_offs == 1
+    assert report.keys[key.id].signed["sign_off"] == 1
     assert report.unsealed_sign_offs == 0
 
 
@@ -179,7 +179,7 @@ def test_sign_off_by_another_hand_than_its_persons_does_not_hold(stream):
 def test_sign_off_told_a_second_time_does_not_hold(stream):
     tell_sign_off(statement(), sign_off="1")
 
-    with pytest.raises(DoesNotHold, match="tells of a sign-off that an entry before it tells of"):
+    with pytest.raises(DoesNotHold, match="tells of what an entry before it tells of"):
         stream.verified()
 
 

@@ -114,7 +114,7 @@ def test_sign_offs_of_an_earlier_key_count_again_once_the_host_accepts_it(forged
 
 
 def test_signed_bytes_are_those_the_verifier_checks(own_database, approved, monkeypatch):
-    monkeypatch.setattr(verifier, "SIGN_OFF_PREFIX", b"something else\n")
+    monkeypatch.setitem(verifier.PREFIXES, "sign_off", b"something else\n")
 
     with export_file() as file, pytest.raises(DoesNotHold, match="signature does not belong"):
         verify(file)

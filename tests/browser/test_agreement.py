@@ -50,11 +50,13 @@ def sign(page: Page, change: Change, choice: str = "Approve") -> None:
     sign_by_password(page, change, choice)
 
 
-def sign_by_password(page: Page, change: Change, choice: str = "Approve") -> None:
-    """Read the statement of what was chosen, and sign it."""
+def sign_by_password(page: Page, change: Change, choice: str = "Approve", *, code: str = "") -> None:
+    """Read the statement of what was chosen, and sign it; with the code of an app where one is enrolled."""
     page.get_by_role("button", name="Read what you sign").click()
     expect(page.locator(".statement-text")).to_contain_text(f"revision {newest(change).number} of {change.ref}")
     page.get_by_label("Your password").fill(PASSWORD)
+    if code:
+        page.get_by_label("Code of your authenticator app").fill(code)
     page.get_by_role("button", name=f"{choice} with your password").click()
     expect(page).to_have_url(re.compile(rf"/changes/{change.ref}/$"))
 

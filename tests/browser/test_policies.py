@@ -6,6 +6,7 @@ from apps.accounts.roles import Role
 from apps.approvals.models import Policy
 from apps.changes.states import State
 from tests.browser.test_accessible import AXE, NARROW, RUN, SIDEWAYS, WIDE
+from tests.browser.test_passkeys import prove_and_go_on
 from tests.factories.accounts import make_person
 from tests.factories.approvals import make_change
 
@@ -36,6 +37,7 @@ def test_one_administrator_proposes_and_another_confirms(world, look_as):
     expect(other.get_by_text("every one of them")).to_be_visible()
     looked_at(other)
     other.get_by_role("button", name="Confirm").click()
+    prove_and_go_on(other)
 
     expect(other.get_by_text("is in force as confirmed")).to_be_visible()
     assert Policy.objects.get().version.number == 2

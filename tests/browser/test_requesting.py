@@ -22,12 +22,13 @@ from apps.core.locks import database_now, take_calendar_guard
 from tests.browser.conftest import Watched
 from tests.browser.test_agreement import sign_by_password
 from tests.browser.world import NEW, World
-from tests.factories.accounts import PASSWORD
+from tests.factories.accounts import PASSWORD, code_for, make_authenticator_app
 from tests.factories.approvals import newest
 
 Look = Callable[..., Page]
 REASON = "Banks switch off the old protocol on 1 December."
 EFFORT = Path(__file__).resolve().parents[2] / "docs" / "effort.md"
+CODE = 6  # digits
 # Counts in the page what a person does: nothing else tells how much work a form is.
 COUNTER = """
 for (const kind of ["click", "keydown", "paste"]) {
@@ -97,11 +98,12 @@ def test_from_new_change_to_approved_takes_few_clicks_and_keys(world: World, loo
     expect(page.locator(".head-sub .state")).to_have_text("In review")
 
     change = Change.objects.get()
+    secret = make_authenticator_app(world.owner)
     second = look_as(world.owner)
     second.add_init_script(COUNTER)
     second.goto(f"/changes/{change.ref}/sign-off/")
     second.get_by_role("radio", name="Approve").click()
-    sign_by_password(second, change)
+    sign_by_password(second, change, code=code_for(secret, database_now()))
     change.refresh_from_db()
 
     content = content_of(newest(change))
@@ -129,10 +131,11 @@ def told(asks: Hands, agrees: Hands) -> None:
         "| who | fields | clicks | keys typed | pastes |",
         "| --- | --- | --- | --- | --- |",
         f"| requester: new change to in review | {len(asks.fields)} | {clicks} | {keys} | {asks.pastes} |",
-        f"| approver: sign-off page to approved | 1 | {agrees.counted('click')} | {len(PASSWORD)} | 0 |",
+        f"| approver: sign-off page to approved | 2 | {agrees.counted('click')} | {len(PASSWORD) + CODE} | 0 |",
         "",
         f"The requester writes the version, the commit and {len(REASON)} letters of why, and ticks what is touched; service,",
-        "environments, title, way back and period are filled in and can be changed. The approver reads the statement and proves who they are.",
+        "environments, title, way back and period are filled in and can be changed. The approver reads the statement",
+        "and proves who they are by password and code; a passkey takes one touch instead.",
         "",
     ]
     EFFORT.write_text("\n".join(lines))

@@ -7,6 +7,7 @@ from apps.approvals.models import SignOff
 from apps.changes.models import Change, ChangeModel
 from apps.changes.states import Kind, State
 from tests.browser.test_accessible import AXE, NARROW, RUN, SIDEWAYS, WIDE
+from tests.browser.test_passkeys import prove_and_go_on
 from tests.browser.world import NEW
 from tests.factories.accounts import make_person
 
@@ -48,6 +49,7 @@ def test_a_standard_change_is_approved_with_no_signer(world, look_as):
     agreeing.get_by_role("link", name="Weekly restart").click()
     looked_at(agreeing)
     agreeing.get_by_role("button", name="Agree").click()
+    prove_and_go_on(agreeing)
     expect(agreeing.get_by_text("Weekly restart is in force as proposed.")).to_be_visible()
     looked_at(agreeing)
     assert ChangeModel.objects.get().version.agreed_by == world.manager

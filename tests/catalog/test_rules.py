@@ -11,7 +11,7 @@ from apps.catalog.versions import Version
 from apps.core.actors import system
 from apps.core.refusals import Kind, Refused
 from tests.factories.accounts import TeamFactory, give_team_role, make_person
-from tests.factories.catalog import COMMIT, SETTINGS, EnvironmentFactory, OwnershipFactory, ServiceFactory, make_target
+from tests.factories.catalog import COMMIT, SETTINGS, EnvironmentFactory, OwnershipFactory, ServiceFactory, ServiceRoleFactory, make_target
 
 ADMINISTRATORS, KEEPERS = frozenset({Role.ADMINISTRATOR}), frozenset({Role.OPERATOR, Role.RELEASE_MANAGER})
 
@@ -34,6 +34,14 @@ MATRIX = {
     "end_ownership": (
         ADMINISTRATORS,
         lambda: {"service_id": (row := OwnershipFactory()).service_id, "person_id": row.person_id, "kind": OwnerKind.BUSINESS},
+    ),
+    "give_service_role": (
+        ADMINISTRATORS,
+        lambda: {"service_id": ServiceFactory().pk, "person_id": make_person().pk, "role": Role.OPERATOR},
+    ),
+    "end_service_role": (
+        ADMINISTRATORS,
+        lambda: {"service_id": (row := ServiceRoleFactory()).service_id, "person_id": row.person_id, "role": Role.REQUESTER},
     ),
     "create_environment": (ADMINISTRATORS, lambda: {"slug": "new-one", "name": "New", "rank": 7}),
     "change_environment": (ADMINISTRATORS, lambda: {"environment_id": EnvironmentFactory().pk, "name": "New"}),

@@ -20,13 +20,15 @@ from apps.changes.content import (
     Story,
     Strategy,
 )
+from apps.core.texts import TURNING, UNSEEN
 
 # A busy machine makes drawing slow; that says nothing about the content.
 STEADY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ANY = st.characters(exclude_categories=("Cc", "Cs", "Cn"))
 TEXT = st.text(st.one_of(ANY, st.sampled_from("\n\té\u0065\u0301\u202e")), max_size=20)
 SAID = TEXT.filter(lambda text: bool(text.strip()))
-LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn", "Zl", "Zp")), max_size=12)
+HIDING = TURNING | UNSEEN  # no line but a title holds them
+LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn", "Zl", "Zp"), exclude_characters=HIDING), max_size=12)
 NAMED = LINE.filter(lambda text: bool(text.strip()))
 HEX64 = st.text("0123456789abcdef", min_size=64, max_size=64)
 MOMENT = st.datetimes(datetime(2001, 1, 1), datetime(2190, 1, 1), timezones=st.just(UTC))

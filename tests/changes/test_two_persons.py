@@ -3,6 +3,7 @@
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
+from apps.accounts.actions import grant_role, revoke_role
 from apps.accounts.models import Person, RoleGrant
 from apps.accounts.roles import Role
 from apps.audit.sentences import sentence
@@ -15,10 +16,12 @@ from apps.changes.actions import (
     retire_change_model,
     write_change_model,
 )
+from apps.changes.content import Plan
 from apps.changes.content.coverage import Coverage, Named
 from apps.changes.content.templates import read_template, template_bytes
 from apps.changes.models import ChangeModel, ChangeModelProposal, ModelOutcome
 from apps.changes.states import Kind
+from apps.core.locks import database_now
 from apps.core.refusals import BadContent, Refused
 from tests.conftest import NOW
 from tests.factories.accounts import make_person
@@ -183,6 +186,39 @@ def test_what_came_in_between_outdates_it(ada, target, between):
     assert code(lambda: agree_to_change_model(proposal_id=proposal.pk, by=ben.actor, now=NOW)) == "outdated"
 
 
+def test_whoever_was_made_a_release_manager_by_the_proposer_does_not_agree(ada, ben, target):
+    eve = make_person(name="Eve")
+    grant_role(eve.pk, role=Role.RELEASE_MANAGER, by=ada.actor)
+    proposal = propose(ada, standard(target))
+
+    with pytest.raises(Refused) as refused:
+        agree_to_change_model(proposal_id=proposal.pk, by=eve.actor)
+
+    assert refused.value.refusal.code == "let_in"
+    assert refused.value.refusal.reason == "What would let you agree was given to you by Ada, who proposed this."
+    assert not ChangeModel.objects.exists()
+    revoke_role(eve.pk, role=Role.RELEASE_MANAGER, by=ben.actor)
+    grant_role(eve.pk, role=Role.RELEASE_MANAGER, by=ben.actor)
+    assert agree_to_change_model(proposal_id=proposal.pk, by=eve.actor).version.agreed_by == eve
+
+
+def test_whoever_was_let_in_by_the_proposer_does_not_agree_either(ada, ben, target):
+    eve = make_person(name="Eve")
+    grant_role(eve.pk, role=Role.RELEASE_MANAGER, by=ben.actor)
+    Person.objects.filter(pk=eve.pk).update(let_in_at=database_now(), let_in_by=f"PERSON:{ada.public_id}")
+    proposal = propose(ada, standard(target))
+
+    assert code(lambda: agree_to_change_model(proposal_id=proposal.pk, by=eve.actor)) == "let_in"
+
+
+def test_what_the_only_administrator_gave_goes_on_counting(ada, target):
+    eve = make_person(name="Eve")
+    grant_role(eve.pk, role=Role.RELEASE_MANAGER, by=ada.actor)
+    proposal = propose(ada, standard(target))
+
+    assert agree_to_change_model(proposal_id=proposal.pk, by=eve.actor).version.agreed_by == eve
+
+
 def test_one_proposal_waits_at_a_time(ada, ben, target):
     propose(ada, standard(target))
 
@@ -203,6 +239,7 @@ BAD = {
     "normal": ({"kind": Kind.NORMAL}, "kind"),
     "nowhere": ({"coverage": Coverage((Named(Kind, "x"),))}, "covered_environments"),
     "nothing": ({"coverage": Coverage()}, "covered_services"),
+    "no step": ({"plan": Plan()}, "plan.steps"),
     "unfixable": ({"coverage": Coverage(fixed=frozenset({"title"}))}, "fixed"),
 }
 

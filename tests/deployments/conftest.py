@@ -10,6 +10,7 @@ from apps.deployments.rules.verdicts import Sample
 from apps.deployments.runner import verifying
 from tests.deployments.town import Town, make_town
 from tests.factories.deployments import FAKE, FakeDriver
+from tests.gate.issuing import chief, provider  # noqa: F401 - fixtures
 
 
 @pytest.fixture

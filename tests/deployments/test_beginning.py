@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, revise_change
+from apps.approvals.actions import revise_change
 from apps.approvals.facts import review_facts
 from apps.approvals.models import Implementer, Policy
 from apps.audit.stream import entries_about
@@ -27,6 +27,7 @@ from tests.factories.approvals import make_policy, newest
 from tests.factories.catalog import OwnershipFactory, TargetSettingsFactory
 from tests.factories.changes import make_item
 from tests.factories.deployments import make_leg, make_order, make_site, step
+from tests.factories.proving import approve_change
 
 pytestmark = pytest.mark.django_db
 

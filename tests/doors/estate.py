@@ -44,12 +44,15 @@ from tests.factories.approvals import (
     make_place,
     make_policy,
 )
-from tests.factories.catalog import EnvironmentFactory, OwnershipFactory
+from tests.factories.catalog import EnvironmentFactory, OwnershipFactory, ServiceRoleFactory
 from tests.factories.changes import SavedSearchFactory, make_coverage, make_model, make_template
 from tests.factories.deployments import make_deployment, make_leg, make_site
 from tests.factories.exceptions import agreed, asked
+from tests.factories.gate import BadgeLinkFactory, ask, body_for, make_gate_token
 from tests.factories.notifications import DeliveryFactory
-from tests.factories.schedule import CalendarRuleFactory, HoldFactory
+from tests.factories.pipelines import UndeclaredFactory
+from tests.factories.schedule import CalendarRuleFactory, HoldFactory, SlotFactory
+from tests.gate.ci import make_issuer, make_trust
 
 STAFF = ("requester", "approver", "release_manager", "operator", "business", "technical")
 EVERYONE = (*STAFF, "auditor", "administrator", "nobody")
@@ -138,9 +141,11 @@ def _fill(holding: Holding, works: Environment) -> None:
     attach_evidence(change_id=leg.change_id, leg_id=leg.pk, piece=Piece("run.txt", b"All well."), by=asking.actor)
     holding.things["evidence"] = {"public_id": str(leg.uploads.get().public_id)}
     now = datetime.now(UTC)
+    SlotFactory(leg=leg, starts_at=now + DAY, ends_at=now + 2 * DAY)  # an exception passes it
     waits = asked(holding.changes[State.IN_REVIEW], asking, now=now)
-    holds = agreed(holding.changes[State.APPROVED], asking, holding.staff["release_manager"], now=now)
-    holding.things |= {"exception": {"number": str(waits.pk)}, "agreed exception": {"number": str(holds.pk)}}
+    owed = now - timedelta(hours=3)  # it has ended, so its review may be written
+    over = agreed(holding.changes[State.APPROVED], asking, holding.staff["release_manager"], now=owed)
+    holding.things |= {"exception": {"number": str(waits.pk)}, "agreed exception": {"number": str(over.pk)}}
     _fill_places(holding, works, operator)
     _fill_runs(holding, asking, operator)
 
@@ -178,16 +183,21 @@ def _fill_places(holding: Holding, works: Environment, operator: Person) -> None
     """A service, what surrounds it, and who agrees to it."""
     now, target, locked = datetime.now(UTC), _place(holding, works), _site(holding)
     lock_target(locked.pk, reason="The stage is being built.", by=operator.actor)
+    ServiceRoleFactory(service=target.service, person=operator, role=Role.OPERATOR)
     service = {"slug": target.service.slug}
     holding.things |= {
         "service": service,
         "business owner": service | {"public_id": str(holding.staff["business"].public_id)},
+        "worker": service | {"role": "operator", "public_id": str(holding.staff["operator"].public_id)},
         "technical owner": service | {"public_id": str(holding.staff["technical"].public_id)},
         "target": service | {"environment": works.slug},
+        "evaluation": {"public_id": ask(make_gate_token()[1], body_for(target)).json()["id"]},
+        "shared target": {"slug": locked.service.slug, "environment": locked.environment.slug},
         "locked target": {"slug": locked.service.slug, "environment": locked.environment.slug},
         "team": {"slug": holding.team.slug},
         "member": {"slug": holding.team.slug, "public_id": str(make_person(team=holding.team).public_id)},
     }
+    BadgeLinkFactory(target=locked)
     scope = scope_of(locked.service).number
     for kind in RuleKind:
         rule = CalendarRuleFactory(kind=kind, scope=scope, starts_at=now - DAY, ends_at=now + DAY)
@@ -209,6 +219,8 @@ def _fill_runs(holding: Holding, asking: Person, operator: Person) -> None:
     for state in ORDERS:
         deployment: Deployment = make_deployment(state, target=_site(holding), requester=asking, by=operator)
         holding.things[f"deployment {state}"] = {"number": str(deployment.pk)}
+    undeclared = UndeclaredFactory(target=_site(holding))
+    holding.things["undeclared"] = {"number": str(undeclared.pk)}
     leg = make_leg(_site(holding), requester=asking)
     holding.things["order"] = {"ref": leg.change.ref, "leg_id": str(leg.public_id)}
     incident = open_incident(_site(holding).pk, title="Turnstiles stay shut", by=asking.actor)
@@ -247,9 +259,13 @@ def _common(keeper: Person) -> dict[str, Parts]:
         make_person(Role.ADMINISTRATOR),
     )
     proposed = propose_change_model(slug="yearly", name="Yearly release", template=template, by=administrator.actor)
+    trust = make_trust(make_issuer("https://ci.example.org", by=administrator), by=administrator)
     relaxed = propose_relaxation(environment_id=empty.pk, rule="freeze", after="OFF", by=administrator.actor)
     return {
         "proposed model": {"public_id": str(proposed.public_id)},
+        "credential": {"public_id": str(make_gate_token(name="Turnstile pipeline")[0].public_id)},
+        "trust": {"public_id": str(trust.grant.public_id)},
+        "issuer": {"public_id": str(trust.issuer.public_id)},
         "relaxation": {"slug": empty.slug, "public_id": str(relaxed.public_id)},
         "environment": {"slug": empty.slug},
         "model": {"slug": slug},

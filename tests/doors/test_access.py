@@ -17,11 +17,33 @@ NAMED = [
     for name in PAGES
     if TABLE.get(name)
     and ROUTES[name].arguments
-    and not name.startswith(("account", "mfa_", "catalog:environment", "home:environment", "home:change_model", "home:model"))
+    and not name.startswith(
+        (
+            "account",
+            "mfa_",
+            "gate_pages:",
+            "catalog:environment",
+            "home:environment",
+            "home:change_model",
+            "home:model",
+            "home:gate_token",
+            "home:trust",
+            "home:issuer",
+        )
+    )
 ]
 ABOUT_CHANGES = [name for name in PAGES if "ref" in ROUTES[name].arguments]
 # Names that the path of each route is filled with where nothing needs to be there.
-PLAIN = {"public_id": UNKNOWN, "leg_id": UNKNOWN, "leg": UNKNOWN, "entry_id": UNKNOWN, "evaluation_id": UNKNOWN, "ref": "CHG-1"}
+PLAIN = {
+    "public_id": UNKNOWN,
+    "leg_id": UNKNOWN,
+    "leg": UNKNOWN,
+    "entry_id": UNKNOWN,
+    "evaluation_id": UNKNOWN,
+    "deployment_id": UNKNOWN,
+    "ref": "CHG-1",
+    "role": "operator",
+}
 PLAIN |= {"slug": "hall", "environment": "arena", "number": "1", "identity_id": "1", "grant_id": "1", "uidb36": "1", "key": "x"}
 # Its form stands on no page of an installation that is set up.
 FORMLESS = {"home:first_run", "account_set_password", "account_reset_password_from_key", "account_signup"}
@@ -117,7 +139,7 @@ def test_address_takes_its_own_methods_alone(desk: Desk, route: str):
 def restricted_parts(town: Town, route: str) -> dict[str, str]:
     """What names the things of the restricted service."""
     hidden = town.restricted
-    numbers = {"incidents:": hidden.incident.pk, "home:exception": hidden.exception.pk}
+    numbers = {"incidents:": hidden.incident.pk, "home:exception": hidden.exception.pk, "deployments:undeclared": hidden.undeclared.pk}
     number = next((one for start, one in numbers.items() if route.startswith(start)), hidden.deployment.pk)
     leg = str(hidden.leg.public_id)
     parts = {"slug": hidden.target.service.slug, "environment": hidden.target.environment.slug, "ref": hidden.change.ref}
@@ -130,6 +152,8 @@ def restricted_parts(town: Town, route: str) -> dict[str, str]:
         "approvals:policy": hidden.policy,
     }
     about = next((one for start, one in named.items() if route.startswith(start)), hidden.policy if "policy" in route else None)
+    if route == "home:gate_evaluation":
+        return parts | {"public_id": hidden.evaluation}
     return parts | ({"public_id": str(about.public_id)} if about else {})
 
 

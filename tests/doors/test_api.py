@@ -5,7 +5,7 @@ What there is to send is read from the OpenAPI document; each address that takes
 import json
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,12 +15,15 @@ from django.urls import reverse
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts.actions import issue_personal_token
+from apps.gate.tickets import PAYLOAD_TYPE
 from tests.doors.desk import Desk
 from tests.doors.routes import ROUTES
 from tests.doors.town import Town, undone
 from tests.doors.values import MEGABYTE, UNKNOWN
 from tests.factories.changes import OTHER_COMMIT
+from tests.factories.deployments import make_leg
 from tests.factories.gate import make_gate_token
+from tests.factories.pipelines import Job
 
 Path = tuple[str | int, ...]
 SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
@@ -44,6 +47,8 @@ NO_NUMBERS: tuple[object, ...] = ("ten", "", 10**30, -(10**30), 1.5, True, [], {
 NO_LISTS: tuple[object, ...] = ("text", 5, {}, True)
 NO_OBJECTS: tuple[object, ...] = ("text", 5, [], True)
 ODD = ("", "\u202egpj.exe\u200b", "null", None, -1, 2**63)  # may be taken or refused
+# Well formed, and none of ours.
+NO_TICKET = {"payloadType": PAYLOAD_TYPE, "payload": "AAAA", "signatures": [{"keyid": "k1", "sig": "AAAA"}]}
 # Refused with 409, not 422: a digest nobody knows is one of an older revision as far as anybody can tell.
 STALE = {("revision_digest",)}
 
@@ -101,6 +106,22 @@ def polite_body(operation: str, town: Town) -> dict[str, Any]:
             "environment": draft.legs.get().environment.slug,
             "service": draft.legs.get().service.slug,
         },
+        "gate_deployments_create": {
+            "ticket": NO_TICKET,
+            "run": {"system": "github", "id": "7", "attempt": 1, "url": "https://ci.example.org/7"},
+        },
+        "gate_deployments_reports_create": {
+            "kind": "failed",
+            "sequence": 1,
+            "occurred_at": "2026-01-01T00:00:00Z",
+            "message": "The image could not be pulled.",
+            "has_switched": False,
+        },
+        "gate_deployments_observations_create": {
+            **{name: question[name] for name in ("service", "environment", "identities")},
+            "label": "3.19.0-hotfix",
+            "source": "probe of the load balancer",
+        },
         "comment_on_change": {"text": "Looked at the log.\nAll is well."},
         "withdraw_change": {"reason": "The ferry is sold.\nNobody misses it."},  # what nothing of was started, such as a draft
     }
@@ -114,10 +135,13 @@ class Program:
     town: Town
     headers: dict[str, str]
     client: Client
+    deployment: str  # one that CI carries out
 
     def path(self, operation: str, **parts: str) -> str:
         """The address of an operation."""
-        return OPERATIONS[operation][1].format(**({"ref": self.town.drafts["chief"].ref, "evaluation_id": UNKNOWN} | parts))
+        return OPERATIONS[operation][1].format(
+            **({"ref": self.town.drafts["chief"].ref, "evaluation_id": UNKNOWN, "deployment_id": self.deployment} | parts)
+        )
 
     def send(self, operation: str, body: object = None, *, path: str = "", headers: dict[str, str] | None = None) -> HttpResponse:
         """Send it; text and bytes as they are, everything else as JSON."""
@@ -131,8 +155,10 @@ def programs(town: Town, desk: Desk) -> Iterator[dict[str, Program]]:
     """One for the gate and one for everything else."""
     with undone():
         made = {"gate": make_gate_token()[1], "api": issue_personal_token(name="script", days=3, by=town.people["chief"].actor).secret}
+        job = Job(make_leg().target)
+        begun = str(job.begin(job.tickets(OTHER_COMMIT)["ticket"]).public_id)
         browser = Client(raise_request_exception=False)
-        yield {name: Program(town, {"Authorization": f"Bearer {secret}"}, browser) for name, secret in made.items()}
+        yield {name: Program(town, {"Authorization": f"Bearer {secret}"}, browser, begun) for name, secret in made.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -222,8 +248,15 @@ def complaint(answer: HttpResponse, path: Path, desk: Desk, before: set[str]) ->
 
 @pytest.mark.parametrize("operation", WITH_BODY)
 def test_api_takes_what_a_program_sends(operation: str, programs: dict[str, Program], town: Town) -> None:
+    program, body = program_for(operation, programs), polite_body(operation, town)
     with undone():
-        answer = program_for(operation, programs).send(operation, polite_body(operation, town))
+        if "ticket" in body:
+            job = Job(make_leg().target)
+            program, body["ticket"] = (
+                replace(program, headers={"Authorization": f"Bearer {job.secret}"}),
+                job.tickets(OTHER_COMMIT)["ticket"],
+            )
+        answer = program.send(operation, body)
 
     # What is made is answered with 201, where the operation makes something.
     assert answer.status_code == max(int(status) for status in OPERATIONS[operation][2]["responses"] if status < "300"), answer.content
@@ -294,7 +327,7 @@ def test_api_does_not_find_what_has_a_hostile_name(operation: str, part: str, pr
     program = program_for(operation, programs)
 
     with undone():
-        answer = program.send(operation, {}, path=program.path(operation, ref=part, evaluation_id=part))
+        answer = program.send(operation, {}, path=program.path(operation, ref=part, evaluation_id=part, deployment_id=part))
 
     assert answer.status_code == 404, answer.content[:300]
     # Only what the URL configuration lets through is answered by the API itself.

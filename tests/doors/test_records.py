@@ -44,6 +44,7 @@ UNTOLD = {
     "account_reauthenticate": Untold("it confirms who sits at a session that is told already; what is then done is told by itself"),
     "mfa_reauthenticate": Untold("it confirms who sits at a session that is told already; a code counts once", CODES),
     "mfa_login_webauthn": Untold("what is no passkey's answer leads back to signing in"),
+    "home:trust_trial": Untold("it says which check would refuse a token; nothing is asked of the gate and nothing is kept"),
     "home:preview": Untold("it shows a text as it would be shown"),
     "home:evidence": Untold("a file that no change holds is its owner's alone and gone in a day; the change that takes it tells", UPLOADS),
     "home:looks": Untold("how far somebody has read is a bookmark of theirs: it decides nothing and only they are shown by it", LOOKS),

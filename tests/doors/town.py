@@ -23,9 +23,10 @@ from apps.changes.actions import attach_evidence, propose_change_model
 from apps.changes.models import Change, EvidenceUpload, Leg
 from apps.changes.states import Kind, State
 from apps.changes.steps.evidence import Piece
-from apps.deployments.models import Deployment
+from apps.deployments.models import Deployment, Undeclared
 from apps.deployments.states import State as DeploymentState
 from apps.gate.actions import propose_relaxation
+from apps.gate.models import Evaluation
 from apps.incidents.actions import note_on_timeline, open_incident, recover_incident, resolve_incident
 from apps.incidents.models import Incident, TimelineEntry
 from apps.incidents.states import State as IncidentState
@@ -52,12 +53,15 @@ from tests.factories.approvals import (
     make_place,
     make_policy,
 )
-from tests.factories.catalog import EnvironmentFactory, make_service
+from tests.factories.catalog import EnvironmentFactory, ServiceRoleFactory, make_service
 from tests.factories.changes import SavedSearchFactory, WatchFactory, make_coverage, make_model, make_template
 from tests.factories.deployments import FAKE, make_deployment, make_leg, make_order, make_site
 from tests.factories.exceptions import LegExceptionFactory, agreed, asked
+from tests.factories.gate import BadgeLinkFactory, ask, body_for, make_gate_token
 from tests.factories.notifications import DeliveryFactory
+from tests.factories.pipelines import UndeclaredFactory
 from tests.factories.schedule import CalendarRuleFactory, HoldFactory, SlotFactory
+from tests.gate.ci import make_issuer, make_trust
 
 ROLES = {role.value.lower(): role for role in Role}
 PEOPLE = ("chief", "author", "owner", "insider", "nobody", *ROLES)
@@ -101,6 +105,11 @@ class Restricted:
         return self.leg.uploads.get()
 
     @property
+    def evaluation(self) -> str:
+        """The id of what a pipeline asked about it."""
+        return str(Evaluation.objects.get(target_id=self.target.pk).id)
+
+    @property
     def exception(self) -> LegException:
         """What was asked for it."""
         return LegException.objects.get(leg=self.leg)
@@ -109,6 +118,11 @@ class Restricted:
     def note(self) -> TimelineEntry:
         """What was noted on the incident."""
         return TimelineEntry.objects.filter(incident=self.incident).earliest("recorded_at")
+
+    @property
+    def undeclared(self) -> Undeclared:
+        """What runs there that nobody declared."""
+        return Undeclared.objects.get(target=self.target)
 
     @property
     def hold(self) -> Hold:
@@ -163,13 +177,15 @@ def make_town() -> Town:
         approve(make_change(State.IN_REVIEW, targets=_two_places(signer), requester=author), signer)
     for state in DeploymentState:
         make_deployment(state, target=make_site(), requester=author)
+    UndeclaredFactory(target=make_site())
     for state in IncidentState:
         _incident(state, make_site(), by=people["operator"])
     _walls(changes[State.APPROVED], now)
     make_model()
     _show(changes[State.APPROVED].legs.get(is_current=True), author)
     asked(changes[State.APPROVED], author, now=now)
-    agreed(changes[State.IN_REVIEW], chief, make_person(Role.RELEASE_MANAGER), now=now)
+    for kind, begins in (("FREEZE", now - timedelta(hours=3)), ("GATE", now)):  # one whose review may be written, one in force
+        agreed(changes[State.IN_REVIEW], chief, make_person(Role.RELEASE_MANAGER), kind, now=begins)
     _agreement(people, now)
     _mail(chief, now)
     _factors(chief, now)
@@ -183,6 +199,9 @@ def _arena(owner: Person) -> Target:
     target = make_place(business=owner, technical=owner, environment=EnvironmentFactory(name="Arena", rank=1))
     target.service.name = "Arena"
     target.service.save()
+    ServiceRoleFactory(service=target.service, person=owner, role=Role.APPROVER)  # who may do no more by it here
+    BadgeLinkFactory(target=locked)
+    ask(make_gate_token()[1], body_for(target))
     return target
 
 
@@ -229,6 +248,7 @@ def _agreement(people: dict[str, Person], now: datetime) -> None:
     make_policy(place)
     propose_policy(name="Stricter", environment_id=place.pk, document={**default_body(), "solo": True}, by=outsider.actor)
     propose_relaxation(environment_id=place.pk, rule="freeze", after="OFF", by=outsider.actor)
+    make_trust(make_issuer("https://gitlab.example.org", by=outsider), by=outsider)
     beforehand = make_template(kind=Kind.STANDARD, coverage=make_coverage(Target.objects.earliest("pk")))
     propose_change_model(slug="restart", name="Weekly restart", template=beforehand, by=outsider.actor)
     AbsenceFactory(starts_at=now - DAY, ends_at=now + DAY)
@@ -271,9 +291,11 @@ def _restricted(insider: Person) -> Restricted:
     assert deployment.leg is not None
     _show(deployment.leg, operator)
     LegExceptionFactory(leg=deployment.leg, revision=deployment.leg.change.revision)
+    ask(make_gate_token(name="Vault pipeline")[1], body_for(target))
     SignOffFactory(change=deployment.leg.change, revision=deployment.leg.change.revision, person=operator)
     make_policy(target.environment, service=target.service)
     PolicyProposalFactory(environment=target.environment, service=target.service)
+    UndeclaredFactory(target=target)
     return Restricted(target, deployment.leg.change, deployment, _incident(IncidentState.OPEN, target, by=operator))
 
 

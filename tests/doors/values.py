@@ -15,6 +15,7 @@ WORDS = ("text", "textarea", "email", "password", "search", "hidden", "url")
 
 # What people would write into a field that the page shows empty, by its name.
 POLITE = {
+    "understood": "on",
     "name": "Ferries",
     "slug": "ferries",
     "email": "ferry@example.org",
@@ -26,8 +27,8 @@ POLITE = {
     "title": "Offer the return ferry first",
     "reason": "Visitors give up when the ferry is full.",
     "text": "Looked at the log.",
-    "review": "All well.",
-    "prevention": "A test of it.",
+    "review": "A deadlock of two workers.",
+    "prevention": "A test that has both of them.",
     "label": "3.18.2",
     "items-0-label": "3.18.2",
     "items-0-commit": OTHER_COMMIT.removeprefix("git:"),
@@ -45,6 +46,11 @@ POLITE = {
     "rollback_reason": "It is the first deployment.",
     "rollback-0-what": "Deploy a corrected version",
     "expect": "",
+    "services": "*",
+    "url": "https://ferries.example.org",
+    "project": "4711",
+    "refs": "refs/heads/main",
+    "token": "eyJhbGciOiJub25lIn0.e30.c2ln",
     "evidence_link": "https://ci.example.org/runs/7",
 }
 

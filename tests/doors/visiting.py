@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db import connection
+from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.test.client import ClientHandler
 from django.urls import reverse
 
+from apps.accounts.models import Passkey
 from apps.changes.models import Change
 from tests.doors.crawl import client_of, read
 from tests.doors.desk import body_of
@@ -75,6 +77,9 @@ class Visit:
                 if rule.thing != "agreement":
                     Change.objects.filter(pk=change.pk).update(requester=self.estate.people[who])
                 elif who in rule.mine:
+                    Passkey.objects.filter(person=self.estate.people[who]).update(
+                        removed_at=Now(), authenticator=None
+                    )  # nobody holds it here
                     approve(change, self.estate.people[who])
             yield parts
 

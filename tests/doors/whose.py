@@ -51,7 +51,19 @@ class Rule:
         match self.thing.partition(" ")[0]:
             case "change" | "leg" | "agreement":
                 return tuple(Whose)
-            case "environment" | "model" | "delivery" | "relaxation" | "proposed" | "empty" | "gone" | "new":
+            case (
+                "environment"
+                | "credential"
+                | "trust"
+                | "issuer"
+                | "model"
+                | "delivery"
+                | "relaxation"
+                | "proposed"
+                | "empty"
+                | "gone"
+                | "new"
+            ):
                 return (Whose.THEIRS,)
             case "team" | "member":
                 return (Whose.OURS, Whose.THEIRS)
@@ -145,6 +157,8 @@ RULES = {
     "deployments:stop": Rule("deployment QUEUED", DEPLOYMENT, team=OPERATING),
     "deployments:roll_back": Rule("deployment SUCCEEDED", DEPLOYMENT, team=OPERATING),
     "deployments:settle": Rule("deployment NEEDS_HUMAN", DEPLOYMENT, team=OPERATING),
+    "deployments:undeclared_one": Rule("undeclared"),
+    "deployments:undeclared_settlement": Rule("undeclared", "deployments:undeclared_one", team=OPERATING),
     "incidents:incident": Rule("incident"),
     "incidents:note": Rule("incident", INCIDENT, wide=ALL),
     "incidents:correction": Rule("note", team=OPERATING),
@@ -155,6 +169,8 @@ RULES = {
     "catalog:service_change": administered("service"),
     "catalog:service_retirement": administered("service", SERVICE),
     "catalog:owners": administered("service", SERVICE),
+    "catalog:service_roles": administered("service", SERVICE),
+    "catalog:service_role_end": administered("worker", SERVICE),
     "catalog:business_owner_end": administered("business owner", SERVICE),
     "catalog:technical_owner_end": administered("technical owner", SERVICE),
     "catalog:targets": administered("service", SERVICE),
@@ -163,6 +179,18 @@ RULES = {
     "catalog:target_lock": Rule("target", TARGET, team=OPERATING),
     "catalog:target_unlocking": Rule("locked target", TARGET, team=OPERATING),
     "catalog:adoption": Rule("target", TARGET, team=OPERATING),
+    "home:gate_token": administered("credential"),
+    "home:gate_token_rotation": administered("credential", "home:gate_token"),
+    "home:gate_token_revocation": administered("credential", "home:gate_token"),
+    "home:trust": administered("trust"),
+    "home:trust_confirmation": administered("trust", "home:trust"),
+    "home:trust_end": administered("trust", "home:trust"),
+    "home:issuer_end": administered("issuer", "home:trusts"),
+    "home:gate_evaluation": Rule("evaluation"),
+    "home:gate_pipeline": Rule("target"),
+    "home:gate_badge": Rule("target"),
+    "home:badge_sharing": administered("target", "home:gate_pipeline"),
+    "home:badge_end": administered("shared target", "home:gate_pipeline"),
     "catalog:environment": administered("environment"),
     "home:environment_strictness": administered("environment"),
     "home:environment_relaxation_confirmation": administered("relaxation", "home:environment_strictness"),
@@ -203,7 +231,7 @@ RULES = {
     "notifications:another_try": administered("delivery", "notifications:failures"),
 }
 # Addresses that name nothing of anybody: a code that was sent to one person, and what the sign-in pages of allauth ask for.
-NAMELESS = {"account_reset_password_from_key"}
+NAMELESS = {"account_reset_password_from_key", "gate_pages:badge"}
 # Classified, and sent by the tests of exceptions: what waits for its second person is asked for anew there.
 SENT_ELSEWHERE = {"home:exception_statement", "home:exception_refusal"}
 # What programs may do, by whose change it is, with a token of a person; the gate's own tokens are another kind.

@@ -10,7 +10,7 @@ from factory.django import DjangoModelFactory
 
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, expire_change, reject_change, submit_change
+from apps.approvals.actions import expire_change, submit_change
 from apps.approvals.facts import review_facts
 from apps.approvals.models import Absence, Delegation, Doubt, Implementer, Look, Nudge, Policy, PolicyProposal, PolicyVersion, SignOff
 from apps.approvals.policy_body import default_body
@@ -27,6 +27,7 @@ from tests.factories import changes
 from tests.factories.accounts import make_person
 from tests.factories.catalog import COMMIT, EnvironmentFactory, make_service, make_target
 from tests.factories.changes import ChangeFactory, LegFactory, RevisionFactory
+from tests.factories.proving import approve_change, reject_change
 
 SYSTEM = system("test")
 
@@ -162,8 +163,10 @@ def a_rule(key: str = "owner", **more: Any) -> dict[str, object]:
 def make_policy(
     environment: Environment, *rules: Mapping[str, object], service: Service | None = None, kind: str = "", least_risk: int = 0, **more: Any
 ) -> Policy:
-    """The policy of an environment, or of a service, kind or risk in it: the default one, or these rules."""
-    document = {**deepcopy(default_body()), **({"rules": [*rules]} if rules else {}), **more}
+    """The policy of an environment, or of a service, kind or risk in it: the default one, or these rules.
+
+    Signed by whatever its people have, unless the test is about that: few of them have a second factor."""
+    document = {**deepcopy(default_body()), "require_two_factors": False, **({"rules": [*rules]} if rules else {}), **more}
     place = {"environment": environment, "service": service, "kind": kind, "least_risk": least_risk}
     return set_policy(name="Who agrees", document=document, by=SYSTEM, at=NOW, **place)
 

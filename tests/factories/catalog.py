@@ -6,6 +6,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from apps.accounts.models import Person
+from apps.accounts.roles import Role
 from apps.catalog.models import (
     Arrival,
     ChangeRequired,
@@ -16,6 +17,7 @@ from apps.catalog.models import (
     Ownership,
     Service,
     ServiceAlias,
+    ServiceRole,
     Target,
     TargetSettings,
 )
@@ -52,6 +54,17 @@ class OwnershipFactory(DjangoModelFactory):
     service = factory.SubFactory(ServiceFactory)
     person = factory.SubFactory(PersonFactory)
     kind = OwnerKind.BUSINESS
+    started_at = NOW
+    started_by = "SYSTEM:test"
+
+
+class ServiceRoleFactory(DjangoModelFactory):
+    class Meta:
+        model = ServiceRole
+
+    service = factory.SubFactory(ServiceFactory)
+    person = factory.SubFactory(PersonFactory)
+    role = Role.REQUESTER
     started_at = NOW
     started_by = "SYSTEM:test"
 

@@ -7,7 +7,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from apps.accounts.models import Person
-from apps.approvals.actions import agree_exception, ask_exception, ask_for_change
+from apps.approvals.actions import ask_for_change
 from apps.approvals.models import ExceptionSignature, LegException
 from apps.approvals.steps import Plea
 from apps.catalog.models import Target
@@ -16,6 +16,7 @@ from apps.changes.models import Change, Leg
 from tests.conftest import NOW
 from tests.factories.accounts import make_person
 from tests.factories.changes import LegFactory, RevisionFactory, make_content
+from tests.factories.proving import agree_exception, ask_exception
 
 
 class LegExceptionFactory(DjangoModelFactory):

@@ -18,7 +18,20 @@ from apps.core.actors import system
 from apps.core.canonical import digest
 from apps.core.ids import id_at, new_id
 from apps.gate.actions import HOST, issue_gate_token
-from apps.gate.models import Evaluation, EvaluationKey, GateToken, Relaxation, RuleMode, SpentTicket, Ticket, UnknownTokens, VerdictRow
+from apps.gate.models import (
+    BadgeLink,
+    Evaluation,
+    EvaluationKey,
+    GateToken,
+    Issuer,
+    Relaxation,
+    RuleMode,
+    SpentTicket,
+    Ticket,
+    Trust,
+    UnknownTokens,
+    VerdictRow,
+)
 from apps.gate.rules import (
     Action,
     AskerFacts,
@@ -32,9 +45,10 @@ from apps.gate.rules import (
     ServiceFacts,
     TargetFacts,
 )
+from apps.gate.rules.workloads import IssuerKind
 from tests.conftest import NOW
 from tests.factories.accounts import make_person
-from tests.factories.catalog import EnvironmentFactory
+from tests.factories.catalog import EnvironmentFactory, make_target
 
 COMMIT = "git:" + "4a92c6e8" * 5
 OTHER_COMMIT = "git:" + "d07be3f1" * 5
@@ -72,6 +86,35 @@ class GateTokenFactory(DjangoModelFactory):
     issued_at = NOW
     issued_by = "SYSTEM:test"
     expires_at = NOW.replace(year=NOW.year + 1)
+
+
+class IssuerFactory(DjangoModelFactory):
+    """A bare row whose keys nobody can read."""
+
+    class Meta:
+        model = Issuer
+
+    name = factory.Sequence(lambda n: f"CI {n}")
+    url = factory.Sequence(lambda n: f"https://ci-{n}.example.org")
+    kind = IssuerKind.GITHUB
+    project_claim = "repository_id"
+    added_at = NOW
+    added_by = "SYSTEM:test"
+
+
+class TrustFactory(DjangoModelFactory):
+    """A trust in force."""
+
+    class Meta:
+        model = Trust
+
+    grant = factory.SubFactory(GateTokenFactory)
+    issuer = factory.SubFactory(IssuerFactory)
+    audience = "https://change-control.example"
+    project = factory.Sequence(lambda n: str(1000 + n))
+    environment = "production"
+    proposed_by = factory.LazyFunction(make_person)
+    in_force_at = NOW
 
 
 class RuleModeFactory(DjangoModelFactory):
@@ -144,6 +187,17 @@ class SpentTicketFactory(DjangoModelFactory):
     spent_for = "deployment:01980000-0000-7000-8000-000000000000"
 
 
+class BadgeLinkFactory(DjangoModelFactory):
+    """The badge of a target, shared with whoever has its address."""
+
+    class Meta:
+        model = BadgeLink
+
+    target = factory.LazyFunction(make_target)
+    made_at = NOW
+    made_by = "SYSTEM:test"
+
+
 class UnknownTokensFactory(DjangoModelFactory):
     class Meta:
         model = UnknownTokens
@@ -205,6 +259,7 @@ TARGET = TargetFacts(
 SIGN_OFF = SignOffFacts(
     id=IDS[13], person=OWNER, decision="APPROVE", meaning="APPROVAL", covered={part: DIGESTS[part] for part in PARTS},
     groups=frozenset({(f"owner:ANY:{IDS[10]}", str(IDS[12]))}), given_at=NOW, signature_ok=True, settings={str(IDS[12]): "s" * 64}, revision=1,
+    proof="password_and_code",
 )  # fmt: skip
 QUORUM = QuorumFacts(
     leg_id=IDS[14], target_id=IDS[12], service_id=IDS[10], service="Checkout", environment="Production", required="APPROVED", policy=POLICY, digests=DIGESTS,
@@ -229,3 +284,8 @@ def facts_with(*, leg: dict[str, Any] | None = None, **more: Any) -> Facts:
 
 def _is_part(name: str, value: object) -> bool:
     return isinstance(value, dict) and name in {"question", "asker", "service", "environment", "target"}
+
+
+def post(secret: str, path: str, body: object, *, key: str = "") -> Any:
+    """POST JSON with a token; the response."""
+    return ask(secret, body, key=key, path=path)

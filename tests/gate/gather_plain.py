@@ -107,7 +107,15 @@ def _asker(question: Question, now: datetime) -> AskerFacts:
 
 def _environment(row: Environment) -> EnvironmentFacts:
     return EnvironmentFacts(
-        row.pk, row.public_id, row.slug, row.name, row.rank, row.change_required, row.time_zone, is_retired=row.retired_at is not None
+        row.pk,
+        row.public_id,
+        row.slug,
+        row.name,
+        row.rank,
+        row.change_required,
+        row.time_zone,
+        is_retired=row.retired_at is not None,
+        offline_minutes=row.offline_grace_minutes,
     )
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.actions import agree_exception, approve_change, ask_exception, submit_change, withdraw_sign_off
+from apps.approvals.actions import submit_change, withdraw_sign_off
 from apps.approvals.models import SignOff
 from apps.approvals.rules import PersonFacts, quorum
 from apps.approvals.steps import Plea
@@ -25,10 +25,11 @@ from apps.schedule.stretches import Stretch
 from tests.conftest import NOW
 from tests.factories.accounts import give_team_role, make_person
 from tests.factories.approvals import DelegationFactory, a_rule, approve, make_change, make_place, make_policy
-from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, make_target
+from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, ServiceRoleFactory, make_target
 from tests.factories.changes import COMMIT, OTHER_COMMIT, make_content, make_item
 from tests.factories.exceptions import LegExceptionFactory
 from tests.factories.gate import ARTIFACT, GateTokenFactory, RuleModeFactory
+from tests.factories.proving import agree_exception, approve_change, ask_exception
 from tests.factories.schedule import CalendarRuleFactory, HoldFactory, ReservationFactory, SlotFactory
 from tests.gate.gather_plain import gather_plainly
 
@@ -77,6 +78,7 @@ class World:
         if self.chance.random() < 0.5:
             make_policy(self.top, self.chance.choice(wanted), least_risk=self.chance.choice([1, 3, 6]))
         give_team_role(self.people[3], Role.RELEASE_MANAGER, service.team)
+        ServiceRoleFactory(service=service, person=self.people[1], role=Role.RELEASE_MANAGER)
 
     def mandates(self) -> None:
         """The helpers stand in for one person each: for everything, or for one service and kind, which may be another one."""

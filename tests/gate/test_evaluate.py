@@ -368,3 +368,29 @@ def _personal(person):
     from apps.accounts.actions import issue_personal_token
 
     return issue_personal_token(name="laptop", days=1, by=person.actor).secret
+
+
+def test_denial_lists_the_steps_to_a_yes(target, secret):
+    approved(target)
+    hold(target)
+
+    said = ask(secret, body_for(target)).json()
+
+    assert said["way"]["complete"] is True
+    assert [(step["act"], step["codes"], step["cure"]) for step in said["way"]["steps"]] == [
+        ("DO", ["held"], "Clear up the reason, then lift the hold.")
+    ]
+
+
+def test_token_that_is_told_codes_gets_no_words_in_the_steps(target):
+    secret = make_gate_token(detail=Detail.CODES)[1]
+
+    (step,) = ask(secret, body_for(target)).json()["way"]["steps"]
+
+    assert step == {"act": "DO", "codes": ["no_change"], "until": None}
+
+
+def test_yes_has_no_steps(target, secret):
+    approved(target)
+
+    assert ask(secret, body_for(target)).json()["way"] is None

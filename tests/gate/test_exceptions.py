@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.accounts.actions import deactivate_person
 from apps.accounts.roles import Role
-from apps.approvals.actions import withdraw_exception
+from apps.approvals.actions import ask_for_change, withdraw_exception
 from apps.approvals.models import Policy
 from apps.approvals.rules import LIFTABLE, Debt, ExceptionFacts, ExceptionKind
 from apps.audit.keys import public_key
@@ -27,6 +27,7 @@ from tests.conftest import NOW
 from tests.factories.accounts import make_person
 from tests.factories.approvals import SignOffFactory, approve, make_policy
 from tests.factories.catalog import EnvironmentFactory, make_target
+from tests.factories.changes import as_modelled, make_standard_model
 from tests.factories.deployments import FAKE, make_site
 from tests.factories.exceptions import LegExceptionFactory, agreed, leg_of, make_emergency
 from tests.factories.gate import facts_with, make_gate_token
@@ -173,6 +174,32 @@ def test_withdrawn_exception_passes_nothing(world):
     withdraw_exception(exception_id=one.pk, by=world.manager.actor, now=NOW)
 
     assert ("sign_off_missing", "WAIT") in found(change)
+
+
+def test_exception_of_a_change_that_was_approved_beforehand_counts(world):
+    """Its revisions are bound to its model too, and so is what both persons signed."""
+    model = make_standard_model(world.target)
+    content = as_modelled(model, world.target)
+    change = ask_for_change(content=content, by=world.requester.actor, is_submitted=True, made_from=model.version_id, now=NOW)
+    frozen(change)
+    assert ("frozen", "WAIT") in found(change)
+
+    agreed(change, world.requester, world.manager, "FREEZE")
+
+    assert {("frozen", "WARN"), ("exception_in_force", "WARN")} <= found(change)
+
+
+def test_overdue_review_voids_what_was_agreed_to_in_spite_of_it_and_a_row_put_in_by_hand_does_not(world):
+    then = NOW - timedelta(days=5)
+    earlier, change = make_emergency(world.target, world.requester, now=then), make_emergency(world.target, world.requester)
+    LegExceptionFactory(leg=leg_of(earlier), revision=earlier.revision, agreed_at=then, ends_at=then + HOUR, review_due_at=then + 72 * HOUR)
+    agreed(change, world.requester, world.manager, "EMERGENCY")
+    assert ("sign_off_missing", "WARN") in found(change)
+    assert not {"review_overdue", "exception_void"} & {code for code, _ in found(change)}
+
+    agreed(earlier, world.requester, world.manager, now=then)
+
+    assert {("sign_off_missing", "WAIT"), ("exception_void", "WARN"), ("review_overdue", "WARN")} <= found(change)
 
 
 # Tickets and workers

@@ -19,6 +19,7 @@ from apps.gate.rules import (
     SlotFacts,
     judge,
 )
+from apps.gate.rules.workloads import Workload
 from tests.conftest import NOW
 from tests.factories.gate import ALLOWED, ARTIFACT, COMMIT, IDS, LEG, OTHER_ARTIFACT, OTHER_COMMIT, POLICY, QUORUM, SIGN_OFF, facts_with
 
@@ -55,6 +56,14 @@ def asked(*identities):
 
 
 FOREIGN = {"asker": {"service_ids": frozenset({9})}}
+
+
+def job_with(**more):
+    """A trusted CI job asks."""
+    job = Workload(issuer="https://ci.example.org", system="gitlab", audience="us", project="22")
+    return {"asker": {"kind": AskerKind.WORKLOAD, "workload": replace(job, **more)}}
+
+
 OPEN = window(ends=NOW + DAY)
 LATER = window(covers=False, starts=NOW + HOUR, ends=NOW + DAY)
 DIGEST_REQUIRED = quorum_with(policy=replace(POLICY, require_digest=True))
@@ -72,6 +81,8 @@ FOUND = [
     ("token for another service", FOREIGN, "out_of_scope", "BLOCK", None),
     ("token for another environment", {"asker": {"environment_ids": frozenset({9})}}, "out_of_scope", "BLOCK", None),
     ("scoped token, no service", {**FOREIGN, "service": None, "target": None}, "out_of_scope", "BLOCK", None),
+    ("job of a merge request", job_with(is_merge_request=True), "merge_request", "BLOCK", None),
+    ("job on any branch", job_with(is_protected=False), "ref_not_protected", "BLOCK", None),
     ("no service", {"service": None, "target": None}, "unknown_service", "BLOCK", None),
     ("restricted", {"service": {"is_restricted": True}, "asker": {"sees_restricted": False}}, "unknown_service", "BLOCK", None),
     ("no environment", {"environment": None, "target": None}, "unknown_environment", "BLOCK", None),
@@ -230,7 +241,7 @@ def test_final_is_said_only_where_asking_again_cannot_help():
     assert final == {
         "unknown token", "token over", "token for rollback", "token for another service", "token for another environment",
         "scoped token, no service", "artifact missing", "other artifact", "other commit", "used up", "rejected", "withdrawn", "expired",
-        "skipped", "closed in between",
+        "skipped", "closed in between", "job of a merge request",
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, ask_for_change, revise_change
+from apps.approvals.actions import ask_for_change, revise_change
 from apps.approvals.facts import review_facts
 from apps.catalog.models import Service
 from apps.changes.actions import agree_to_change_model, propose_change_model, retire_change_model, write_change_model
@@ -21,6 +21,7 @@ from tests.conftest import NOW
 from tests.factories.accounts import TeamFactory, make_person
 from tests.factories.approvals import newest
 from tests.factories.changes import as_modelled, make_coverage, make_standard_model, make_template
+from tests.factories.proving import approve_change
 
 ASKING = {"sign_off_missing", "not_beforehand"}
 
@@ -77,15 +78,22 @@ def test_an_edit_asks_people_and_their_agreement_counts(world, change):
     content = replace(content_of(newest(change)), plan=Plan((Step("Otherwise"),)))
     revise_change(change_id=change.pk, content=content, by=world.requester.actor, now=NOW)
     assert codes(change) == ASKING
+    assert cure(change) == "Write it as the model says, or have it signed."
 
     approve_change(change_id=change.pk, revision_digest=newest(change).digest, by=world.business.actor, now=NOW)
 
     assert codes(change) == set()
 
 
+def cure(change):
+    leg = Leg.objects.select_related("service", "environment", "target", "item").get(change=change, is_current=True)
+    return next(one.cure for one in verdict_now(leg, now=NOW).findings if one.code == "not_beforehand")
+
+
 def test_retired_or_narrowed_it_asks_people(world, model, change):
     retire_change_model(model_id=model.pk, by=model.version.author.actor, now=NOW)
     assert codes(change) == ASKING
+    assert cure(change) == "Begin a new change from the version in force, or have this one signed."
 
     ChangeModel.objects.update(retired_at=None)
     write_change_model(name="Other", template=make_template(), by=model.version.author.actor, model_id=model.pk, now=NOW)

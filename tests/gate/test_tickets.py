@@ -110,7 +110,9 @@ def test_every_character_of_the_envelope_matters():
 @pytest.mark.parametrize("field", [field.name for field in fields(Permit)])
 def test_every_field_is_in_what_is_signed(field):
     value = getattr(PERMIT, field)
-    other = {str: "other", UUID: IDS[20], tuple: ("git:" + "b" * 40,), Action: Action.ROLLBACK}.get(type(value), NOW + timedelta(seconds=9))
+    other = {str: "other", UUID: IDS[20], tuple: ("git:" + "b" * 40,), Action: Action.ROLLBACK, int: 60}.get(
+        type(value), NOW + timedelta(seconds=9)
+    )
 
     other = ("other", "production") if field == "asked" else other
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from apps.accounts.models import Person
 from apps.audit.models import Entry
 from apps.changes.models import Change
+from tests.factories.accounts import prove_lately
 
 # What somebody may send instead of what is asked for: markup, a turned line, NUL and other controls, far too much.
 HOSTILE = {
@@ -32,8 +33,8 @@ def get(client: Client, person: Person, name: str, *args: object, **query: objec
 
 
 def post(client: Client, person: Person, name: str, *args: object, **data: object) -> HttpResponse:
-    """Send a form as a person."""
-    client.force_login(person)
+    """Send a form as a person, who proved lately who they are."""
+    prove_lately(client, person, method="mfa")
     return client.post(reverse(name, args=args), data)
 
 

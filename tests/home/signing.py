@@ -1,11 +1,13 @@
-"""How the tests of pages decide: the statement is put before a person, then signed with their password."""
+"""How the tests of pages decide: the statement is put before a person, then signed with their password, and the code of their app."""
 
 import re
 
 from django.urls import reverse
 
-from tests.factories.accounts import PASSWORD
+from apps.core.locks import database_now
+from tests.factories.accounts import PASSWORD, code_for
 from tests.factories.approvals import newest
+from tests.factories.proving import SECRET
 
 
 def choose(client, person, change, decision="APPROVE", *, reason="", seen="", **headers):
@@ -25,4 +27,5 @@ def decide(client, person, change, decision="APPROVE", *, reason="", seen="", pa
     shown = choose(client, person, change, decision, reason=reason, seen=seen)
     if shown.status_code != 200:
         return shown
-    return client.post(reverse("home:sign_off", args=[change.ref]), {"statement": sealed_in(shown), "password": password})
+    code = code_for(SECRET, database_now())  # who agreed by `tests.factories.proving` has this app; nobody else is asked for it
+    return client.post(reverse("home:sign_off", args=[change.ref]), {"statement": sealed_in(shown), "password": password, "code": code})

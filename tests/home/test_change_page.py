@@ -166,27 +166,6 @@ def test_change_page_compares_with_the_revision_asked_for(client):
     assert "First wording" not in compared
 
 
-def test_ladder_is_answered_alone_and_as_unchanged_where_it_is(client):
-    change = make_change(State.IN_REVIEW)
-    client.force_login(change.requester)
-    where, asked = reverse("home:change", args=[change.ref]), {"HX-Request": "true"}
-
-    first = client.get(where, headers=asked)
-    again = client.get(where, headers={**asked, "If-None-Match": first["ETag"]})
-
-    assert first.content.strip().endswith(b"</section>")
-    assert b"<html" not in first.content
-    assert b'data-poll="5"' in first.content
-    assert again.status_code == 304
-
-
-def test_ladder_of_a_change_that_is_over_asks_no_more(client):
-    change = make_change(State.WITHDRAWN)
-    client.force_login(change.requester)
-
-    assert b"data-poll" not in client.get(reverse("home:change", args=[change.ref]), headers={"HX-Request": "true"}).content
-
-
 def test_change_page_asks_a_bounded_number_of_statements(client):
     change = make_change(State.IN_REVIEW)
     for number in range(4):

@@ -10,14 +10,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.roles import Role
-from apps.approvals.actions import agree_exception, review_exception
+from apps.approvals.actions import review_exception
 from apps.approvals.models import ExceptionSignature, LegException
 from tests.approvals.world import edit, make_world
 from tests.factories.accounts import PASSWORD, make_person
 from tests.factories.exceptions import LegExceptionFactory, agreed, asked, leg_of, make_emergency
+from tests.factories.proving import agree_exception
+from tests.factories.schedule import HoldFactory
 from tests.home.pages import get, marks_of, nothing_written, post, text_of
 
 REASON = "Customers cannot pay.\nEvery minute costs."
+SAID = {"review": "A deadlock of two workers.", "prevention": "A test that has both of them."}
 
 
 @pytest.fixture
@@ -44,7 +47,7 @@ def statement_in(response):
 
 
 def ask(client, person, change, **more):
-    given = {"kind": "FREEZE", "minutes": "30", "reason": REASON, **more}
+    given = {"kind": "EMERGENCY", "minutes": "30", "reason": REASON, **more}
     return post(client, person, "home:leg_exception_statement", *where(change), **given)
 
 
@@ -68,7 +71,8 @@ def test_asking_shows_the_statement_then_signs_it(client, world, change):
     said = text_of(shown)
     assert "I, Rita, ask for an exception" in said
     assert "for 30 minutes from the second signature on" in said
-    assert "Freeze" in said or "freezes" in said
+    assert "Stands in for the agreement" in said
+    assert "Nothing: with it the gate says yes." in said
     assert not LegException.objects.exists()
     done = post(client, world.requester, "home:leg_exception", *where(change), statement=statement_in(shown), password=PASSWORD)
     one = LegException.objects.get()
@@ -130,6 +134,7 @@ def test_edit_between_reading_and_signing_shows_a_new_statement(client, world, c
         ({"kind": ""}, "Choose what shall be passed."),
         ({"kind": "GATE"}, "Name at least one rule."),
         ({"kind": "GATE", "lifts": ["approval"]}, "Choose among"),
+        ({"kind": "FREEZE"}, "Not offered: nothing that it passes is in the way now."),
         ({"minutes": "4"}, "From 5 to 240 minutes."),
         ({"minutes": "soon"}, "Write a whole number of minutes."),
         ({"reason": " "}, "This is empty. Write it."),
@@ -138,6 +143,7 @@ def test_edit_between_reading_and_signing_shows_a_new_statement(client, world, c
     ids=str,
 )
 def test_bad_input_is_told_on_its_field_and_loses_no_word(client, world, change, given, said):
+    HoldFactory()
     answer = ask(client, world.requester, change, **given)
 
     assert answer.status_code == 422
@@ -166,19 +172,24 @@ def test_refusal_withdrawal_and_review_are_forms_of_the_page(client, world, chan
     assert "“It can wait.”" in text_of(get(client, world.requester, "home:exception", one.pk))
 
     other = agreed(change, world.requester, world.manager, now=now)
-    assert post(client, world.requester, "home:exception_review", other.pk, review="A deadlock.", prevention="").status_code == 422
-    post(client, world.requester, "home:exception_review", other.pk, review="A deadlock.", prevention="A test.")
+    early = post(client, world.requester, "home:exception_review", other.pk, **SAID)
+    assert early.status_code == 409
+    assert "is not used yet and can be until" in text_of(early)
     post(client, world.requester, "home:exception_withdrawal", other.pk, reason="")
+    short = post(client, world.requester, "home:exception_review", other.pk, review="A deadlock of both.", prevention=SAID["prevention"])
+    assert short.status_code == 422
+    assert "19 of at least 20 characters" in text_of(short)
+    assert "A deadlock of both." in text_of(short)
+    post(client, world.requester, "home:exception_review", other.pk, **SAID)
     said = text_of(get(client, world.manager, "home:exception", other.pk))
-    assert "What happened A deadlock." in said
+    assert "What happened A deadlock of two workers." in said
     assert "Withdrawn" in said
 
 
 def test_list_filters_counts_and_tells_what_is_owed(client, world, change):
     now = timezone.now()
     late = agreed(change, world.requester, world.manager, "EMERGENCY", now=now - timedelta(hours=80))
-    review = {"review": "So.", "prevention": "This."}
-    review_exception(exception_id=late.pk, by=world.requester.actor, now=now - timedelta(hours=79), **review)
+    review_exception(exception_id=late.pk, by=world.requester.actor, now=now - timedelta(hours=79), **SAID)
     overdue = agreed(change, world.requester, world.manager, now=now - timedelta(hours=78))
     waiting = LegExceptionFactory(
         leg=leg_of(change), revision=change.revision, agreed_at=None, agreed_by=None, ends_at=None, review_due_at=None, asked_at=now
@@ -188,8 +199,8 @@ def test_list_filters_counts_and_tells_what_is_owed(client, world, change):
     assert all(one.ref in said for one in (late, overdue, waiting))
     assert "overdue since" in said
     assert "Does not count" in said  # put in by hand
-    assert "2, 1 emergency" in said
-    for state, those in {"overdue": [overdue], "owing": [overdue], "waiting": [waiting], "over": [late, overdue]}.items():
+    assert "2 : 1 emergency, 1 freeze" in said
+    for state, those in {"overdue": [overdue], "owing": [overdue], "waiting": [], "over": [late, overdue]}.items():
         found = text_of(get(client, world.stranger, "home:exceptions", state=state, team=change.legs.get().service.team.slug))
         assert {one.ref for one in (late, overdue, waiting) if one.ref in found} == {one.ref for one in those}
     assert "No exception here" in text_of(get(client, world.stranger, "home:exceptions", team="no-such\x00team"))

@@ -231,3 +231,15 @@ def test_a_preview_is_what_will_be_read_and_nothing_else(client, requester, name
     assert b"<html" not in part.content
     assert long.status_code == 422
     assert client.get(reverse("home:preview")).status_code == 405
+
+
+def test_form_offers_models_and_the_changes_one_asked_for_last(client, place, requester):
+    mine = [make_change(State.WITHDRAWN, targets=(place,), requester=requester) for _ in range(6)]
+    others = make_change(State.IN_REVIEW, targets=(place,))
+
+    page = get(client, requester, NEW).content.decode()
+
+    offered = [one.ref for one in mine if f"?copy={one.ref}" in page]
+    assert offered == [one.ref for one in mine[1:]]
+    assert f"?copy={others.ref}" not in page
+    assert "?copy=" not in get(client, make_person(Role.REQUESTER), NEW).content.decode()

@@ -19,8 +19,9 @@ from apps.core.canonical import digest
 from tests.factories.accounts import PASSWORD, code_for, make_authenticator_app, make_person
 from tests.factories.approvals import a_rule, make_change, make_place, make_policy, newest
 from tests.factories.catalog import OwnershipFactory
+from tests.factories.proving import with_two_factors
 from tests.home.pages import get, marks_of, post, text_of
-from tests.home.signing import choose, sealed_in
+from tests.home.signing import choose, decide, sealed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -223,6 +224,37 @@ def test_policy_that_asks_for_a_passkey_is_told_on_the_button(client, owner, cha
     shown = get(client, owner, "home:sign_off", change.ref)
     sent = choose(client, owner, change)
 
-    assert "asks for a passkey. Add one on your profile, then sign with it." in text_of(shown)
+    assert "asks for a passkey. Add a passkey on your profile, then sign with it." in text_of(shown)
     assert sent.status_code == 403
     assert choose(client, owner, change, "REJECT", reason="No.").status_code == 200
+
+
+def test_policy_that_asks_for_two_factors_is_told_in_the_words_of_the_refusal_and_leads_to_enrolment(client, owner, change):
+    place = change.legs.get()
+    make_policy(place.environment, require_two_factors=True)
+    said = (
+        f"The policy of {place.service.name} in {place.environment.name} asks for two factors, and your password alone is one."
+        " Add a passkey or an authenticator app on your profile, then sign with it."
+    )
+
+    shown = get(client, owner, "home:sign_off", change.ref)
+    sent = choose(client, owner, change)
+
+    assert said in text_of(shown)
+    assert said in text_of(sent)
+    assert sent.status_code == 403
+    assert f'href="{reverse("accounts:factors")}?next=%2Fchanges%2F{change.ref}%2Fsign-off%2F"' in shown.content.decode()
+    with_two_factors(owner)
+    assert "Add what is missing" not in text_of(get(client, owner, "home:sign_off", change.ref))
+    assert decide(client, owner, change).status_code == 302
+
+
+def test_somebody_without_a_password_is_told_that_a_passkey_is_what_is_missing(client, owner, change):
+    make_policy(change.legs.get().environment, require_two_factors=True)
+    owner.set_unusable_password()
+    owner.save()
+
+    text = text_of(get(client, owner, "home:sign_off", change.ref))
+
+    assert "asks for two factors. Add a passkey on your profile, then sign with it." in text
+    assert "Add what is missing" in text

@@ -89,6 +89,7 @@ def test_two_persons_agree_through_the_pages(client, world, ada):
     assert "Waits for a second person" in text_of(get(client, world.manager, "home:change_models"))
     page = text_of(get(client, world.manager, "home:model_proposal", proposal.public_id))
     assert "Roll out" in page
+    assert "Nobody looks at what stays free: any version, any period, any part of it touched, any reason, any impact and any title." in page
     assert f"{world.target.service.name} in {world.target.environment.name}" in page
 
     post(client, world.manager, "home:model_agreement", proposal.public_id)
@@ -121,6 +122,7 @@ def test_the_next_version_waits_and_shows_what_would_change(client, world, ada, 
         ({"covered_environments": ["x"]}, "is not one of the available choices"),
         ({"kind": "NORMAL"}, "Only STANDARD changes are approved beforehand."),
         ({"strategy": ""}, "Choose how to get back."),
+        ({"plan-0-what": ""}, "Write at least one step"),
         ({"fixed": ["title"]}, "is not one of the available choices"),
     ],
 )

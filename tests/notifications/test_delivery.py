@@ -7,7 +7,6 @@ import pytest
 
 from apps.accounts.actions import deactivate_person, merge_persons
 from apps.accounts.roles import Role
-from apps.approvals.actions import reject_change
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
 from apps.changes.states import State as ChangeState
@@ -22,6 +21,7 @@ from apps.notifications.states import State
 from tests.factories.accounts import make_person
 from tests.factories.approvals import approve, make_change, make_place, newest
 from tests.factories.notifications import DeliveryFactory, follow_all, send_everything, told
+from tests.factories.proving import reject_change
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -19,7 +19,8 @@ from apps.deployments.states import State as DeploymentState
 from apps.incidents.actions import open_incident
 from apps.notifications.kinds import Kind
 from apps.notifications.letters import write_mail
-from apps.notifications.letters.rendering import header_text, is_address, visible
+from apps.notifications.letters.rendering import header_text, is_address, message_of
+from apps.notifications.letters.shape import Letter, Line, Section
 from apps.notifications.states import State
 from apps.schedule.facts import scope_of
 from tests.doors.town import fingerprint
@@ -239,8 +240,16 @@ def test_mail_goes_to_one_address_and_nothing_beside(address):
     assert not is_address(address)
 
 
-def test_hidden_characters_are_named():
-    assert visible("pay\u202eme\u200b\r\nnow") == "pay⟨U+202E⟩me⟨U+200B⟩\nnow"
+def test_hidden_characters_are_named_wherever_they_stand(owner):
+    turned = Letter(
+        "a", "lead\u202e", "cure\u200b", "https://x.example/", "Look", "it is yours\u2066", (Section("S", (Line("n", "t\u202d"),)),)
+    )
+
+    message = message_of(DeliveryFactory(person=owner), turned)
+
+    for body in (message.body, markup(message)):
+        assert all(f"U+{code}" in body for code in ("202E", "200B", "2066", "202D"))
+        assert not {"\u202e", "\u200b", "\u2066", "\u202d"} & set(body)
 
 
 def test_markup_loads_nothing_and_runs_nothing(owner, requester):

@@ -22,6 +22,7 @@ from tests.factories.approvals import make_place
 from tests.factories.catalog import EnvironmentFactory
 from tests.factories.changes import make_coverage, make_template
 from tests.factories.notifications import follow_all, told
+from tests.gate.ci import make_issuer, make_trust
 from tests.home.pages import get, text_of
 from tests.notifications.test_events import now, pytestmark, text
 
@@ -49,6 +50,9 @@ def propose(what: str, by: Person) -> str:
             template = make_template(kind=ChangeKind.STANDARD, coverage=make_coverage(make_place()))
             propose_change_model(slug="restart", name="Weekly restart", template=template, by=by.actor)
             return "Change model “Weekly restart”, which approves changes beforehand"
+        case "trust":
+            make_trust(make_issuer("https://gitlab.example.org", by=by), by=by, name="Departures job")
+            return "Trust in CI jobs of Github: “Departures job”"
         case "relaxation":
             propose_relaxation(environment_id=place.pk, rule="freeze", after="OFF", by=by.actor)
             return "Production asks for less"
@@ -56,7 +60,7 @@ def propose(what: str, by: Person) -> str:
     return "Make Eve an administrator"
 
 
-@pytest.mark.parametrize("what", ["administrator", "model", "policy", "relaxation"])
+@pytest.mark.parametrize("what", ["administrator", "model", "policy", "relaxation", "trust"])
 def test_proposal_is_mailed_and_waits_in_the_inbox_of_whoever_may_confirm(client, ada, alan, what):
     manager = make_person(Role.RELEASE_MANAGER)
     title = propose(what, ada)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from apps.accounts.roles import Role
-from apps.approvals.actions import approve_change, reject_change, revise_change, send_back_change, submit_change, withdraw_sign_off
+from apps.approvals.actions import revise_change, send_back_change, submit_change, withdraw_sign_off
 from apps.catalog.models import ChangeRequired
 from apps.changes.actions import comment_on_change, withdraw_change
 from apps.changes.content import Story
@@ -23,6 +23,7 @@ from tests.factories.approvals import a_rule, approve, make_change, make_place, 
 from tests.factories.catalog import EnvironmentFactory, OwnershipFactory, make_service, make_target
 from tests.factories.deployments import make_deployment, make_site
 from tests.factories.notifications import follow_all, told
+from tests.factories.proving import approve_change, reject_change
 
 pytestmark = pytest.mark.django_db
 SOON = timedelta(minutes=1)

@@ -8,7 +8,7 @@ import pytest
 
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
-from apps.approvals.actions import reject_change, revise_change, send_back_change, withdraw_sign_off
+from apps.approvals.actions import revise_change, send_back_change, withdraw_sign_off
 from apps.approvals.facts import review_facts
 from apps.audit.entries import StreamEntry
 from apps.audit.vocabulary import Event
@@ -32,6 +32,7 @@ from tests.factories.accounts import make_person
 from tests.factories.approvals import a_rule, approve, make_change, make_place, make_policy, newest
 from tests.factories.catalog import EnvironmentFactory
 from tests.factories.notifications import DeliveryFactory, DigestFactory, follow_all, told
+from tests.factories.proving import reject_change
 from tests.home.pages import post
 
 pytestmark = pytest.mark.django_db

@@ -1,11 +1,9 @@
 """What one signs in with: passkeys, authenticator app, recovery codes, and the browsers one is signed in with."""
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from io import BytesIO
-from typing import Any, TypeVar, cast
-from urllib.parse import urlencode
+from typing import Any
 from uuid import UUID
 
 import qrcode
@@ -24,7 +22,7 @@ from apps.accounts.codes import app_address, new_secret
 from apps.accounts.enrolment import ask_for_passkey
 from apps.accounts.factors import has_authenticator_app
 from apps.accounts.forms import AppCode, NewPasskey, PasskeyName, Reason
-from apps.accounts.freshness import way_to_prove
+from apps.accounts.freshness import anew, kept, onward, prove_first
 from apps.accounts.identities import IdentityKind
 from apps.accounts.models import Passkey, Person
 from apps.accounts.presence import browser_said, sign_ins_of
@@ -35,25 +33,6 @@ from apps.core.acting import carried_out
 from apps.core.pages import PageRequest, render_page
 
 PASSKEY_STATE, APP_SECRET = "accounts.passkey", "accounts.app_secret"
-V = TypeVar("V", bound=Callable[..., HttpResponse])
-
-
-def anew(view: V, *, page: str = "accounts:factors") -> V:
-    """Ask to prove again who it is: a session that was left open changes nothing here. What was sent is not kept meanwhile.
-
-    PAGE is where the button stands."""
-
-    @wraps(view)
-    def ask_first(request: PageRequest, **given: Any) -> HttpResponse:  # noqa: ANN401 - what the address names
-        way = way_to_prove(request, request.user)
-        if way is None:
-            return view(request, **given)
-        if request.method == "POST":
-            messages.info(request, "First confirm that it is you, then press the button again.")
-        back = request.path if request.method == "GET" else reverse(page)
-        return redirect(f"{way}?{urlencode({'next': back})}")
-
-    return cast("V", ask_first)
 
 
 @require_GET
@@ -73,6 +52,7 @@ def factors_page(request: PageRequest, *, named: Mapping[int, PasskeyName]) -> H
         "has_app": has_authenticator_app(me),
         "codes_left": recovery_codes_left(me),
         "sign_ins": sign_ins(request),
+        "next": onward(request, request.GET.get("next", ""), otherwise=""),
         "sign_on_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
         "is_linked": me.identities.filter(kind=IdentityKind.OIDC, issuer__in=[settings.OIDC_ISSUER, f"{settings.OIDC_ISSUER}/"]).exists(),
     }
@@ -103,7 +83,7 @@ def new_passkey(request: PageRequest) -> HttpResponse:
     if request.method == "POST" and carried_out(form, actions.enrol_passkey, state=state, by=request.user.actor):
         del request.session[PASSKEY_STATE]
         messages.success(request, f"The passkey {form.cleaned_data['name']} is enrolled.")
-        return redirect("accounts:factors")
+        return redirect(back_from(request))
     here = relying_party()
     asked: dict[str, Any] = {}
     if here.refusal is None:
@@ -144,7 +124,7 @@ def app(request: PageRequest) -> HttpResponse:
     if request.method == "POST" and carried_out(form, actions.enrol_authenticator_app, secret=secret, by=request.user.actor):
         del request.session[APP_SECRET]
         messages.success(request, "The authenticator app is enrolled.")
-        return redirect("accounts:factors")
+        return redirect(back_from(request))
     address = app_address(secret, account=request.user.email, issuer=f"Change Control ({settings.ORGANISATION})")
     context = {"form": form, "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)), "square": _square(address)}
     return render_page(request, "accounts/app_new.html", context, status=422 if request.method == "POST" else 200)
@@ -170,14 +150,17 @@ def recovery_codes(request: PageRequest) -> HttpResponse:
 
 @require_POST
 def session_end(request: PageRequest, public_id: UUID) -> HttpResponse:
-    """Sign out one browser."""
+    """Sign out one browser; another than this one only after proving who one is: a stolen session does not lock its owner out."""
     row = get_object_or_404(sign_ins_of(request.user), public_id=public_id)
+    if row.session_key != request.session.session_key and (asked := prove_first(request)):
+        return asked
     actions.end_sign_ins([row.pk], by=request.user.actor)
     messages.success(request, f"{browser_said(row.browser)} is signed out.")
     return redirect("accounts:factors")
 
 
 @require_POST
+@anew
 def other_sessions_end(request: PageRequest) -> HttpResponse:
     """Sign out every browser but this one."""
     others = sign_ins_of(request.user).exclude(session_key=request.session.session_key)
@@ -195,6 +178,19 @@ def reset(request: PageRequest, public_id: UUID) -> HttpResponse:
         messages.success(request, f"{about.name} has no passkey and no app any more. They sign in with the password and enrol anew.")
         return redirect("accounts:person", public_id)
     return person_page(request, about, reset=form)
+
+
+@never_cache
+@require_GET
+def again(request: PageRequest) -> HttpResponse:
+    """What was sent before one proved who one is: one press sends it."""
+    found = kept(request)
+    return render_page(request, "accounts/again.html", {"kept": found}) if found else redirect("accounts:profile")
+
+
+def back_from(request: PageRequest) -> str:
+    """Where somebody goes on who came here to add what was missing."""
+    return onward(request, request.GET.get("next", ""), otherwise=reverse("accounts:factors"))
 
 
 def _square(address: str) -> str:

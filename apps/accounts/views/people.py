@@ -10,12 +10,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts import actions
 from apps.accounts.access import get_person, has_role, people_like
 from apps.accounts.factors import stale_passkeys
-from apps.accounts.forms import Grant, Join, Merger, NewIdentity, Reason
+from apps.accounts.forms import Grant, Join, Merger, NewIdentity, OwnEnd, Reason
+from apps.accounts.freshness import prove_first
 from apps.accounts.letters import send_invitation
 from apps.accounts.models import Person, Team
 from apps.accounts.relying_party import relying_party
 from apps.accounts.roles import Role
 from apps.accounts.rules import why_not_administer
+from apps.accounts.second_hand import is_administrator
 from apps.accounts.steps import asker
 from apps.accounts.views.person_page import person_page
 from apps.core.acting import carried_out
@@ -60,7 +62,11 @@ def person(request: PageRequest, public_id: UUID) -> HttpResponse:
 @require_POST
 def deactivation(request: PageRequest, public_id: UUID) -> HttpResponse:
     """End what a person can do."""
-    about, form = get_person(public_id), Reason(request.POST)
+    about = get_person(public_id)
+    is_own_end = about == request.user and why_not_administer(asker(request.user.actor)) is None
+    form = (OwnEnd if is_own_end else Reason)(request.POST)
+    if asked := proof_asked(request, when=is_administrator(about)):
+        return asked
     if carried_out(form, actions.deactivate_person, person_id=about.pk, by=request.user.actor):
         return redirect("accounts:person", public_id)
     return person_page(request, about, deactivate=form)
@@ -70,6 +76,8 @@ def deactivation(request: PageRequest, public_id: UUID) -> HttpResponse:
 def reactivation(request: PageRequest, public_id: UUID) -> HttpResponse:
     """Let a person act again."""
     about, form = get_person(public_id), Reason(request.POST)
+    if asked := proof_asked(request, when=is_administrator(about)):
+        return asked
     if carried_out(form, actions.reactivate_person, person_id=about.pk, by=request.user.actor):
         return redirect("accounts:person", public_id)
     return person_page(request, about, deactivate=form)
@@ -120,6 +128,8 @@ def identity_removal(request: PageRequest, public_id: UUID, identity_id: int) ->
 def roles(request: PageRequest, public_id: UUID) -> HttpResponse:
     """Grant a role."""
     about, form = get_person(public_id), Grant(request.POST)
+    if asked := proof_asked(request, when=request.POST.get("role") == Role.ADMINISTRATOR):
+        return asked
     if carried_out(form, _grant, person_id=about.pk, by=request.user.actor):
         return redirect("accounts:person", public_id)
     return person_page(request, about, grant=form)
@@ -130,8 +140,17 @@ def role_revocation(request: PageRequest, public_id: UUID, grant_id: int) -> Htt
     """Revoke a role."""
     about = get_person(public_id)
     grant = get_object_or_404(about.role_grants.filter(revoked_at__isnull=True), pk=grant_id)
+    if asked := proof_asked(request, when=grant.role == Role.ADMINISTRATOR):
+        return asked
     actions.revoke_role(about.pk, role=Role(grant.role), team_id=grant.team_id, by=request.user.actor)
     return redirect("accounts:person", public_id)
+
+
+def proof_asked(request: PageRequest, *, when: bool) -> HttpResponse | None:
+    """Where an administrator proves again who they are before another one is made or ended; who is none is refused by the verb."""
+    if not when or why_not_administer(asker(request.user.actor)):
+        return None
+    return prove_first(request)
 
 
 def _grant(*, person_id: int, role: Role, team: Team | None, by: Actor) -> None:

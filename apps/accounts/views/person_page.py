@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from apps.accounts.access import teams_of
 from apps.accounts.factors import Means, means_of
-from apps.accounts.facts import hours_of, subject_of
-from apps.accounts.forms import KINDS, Grant, Merger, NewIdentity, Reason
+from apps.accounts.facts import administrators_but, hours_of, subject_of
+from apps.accounts.forms import KINDS, Grant, Merger, NewIdentity, OwnEnd, Reason
 from apps.accounts.identities import IdentityKind
 from apps.accounts.models import Identity, Person, RoleGrant
 from apps.accounts.roles import PURPOSE, Role
@@ -23,7 +23,7 @@ from apps.accounts.rules import (
     why_not_reset_factors,
     why_not_revoke_role,
 )
-from apps.accounts.second_hand import asks_in_words
+from apps.accounts.second_hand import asks_in_words, is_administrator
 from apps.accounts.steps import asker
 from apps.core.pages import PageRequest, render_page
 
@@ -45,14 +45,31 @@ def person_page(request: PageRequest, person: Person, **sent: forms.Form) -> Htt
             "reset": why_not_reset_factors(asking, subject, factors=held),
             "invite": why_not_invite_person(asking, subject, has_signed_in=person.last_login is not None),
         },
-        "forms": _forms(person) | sent,
+        "forms": _forms(person, is_own=person == request.user) | sent,
+        "own_end": own_end_words(person) if person == request.user else "",
     }
     return render_page(request, "accounts/person.html", context, status=422 if sent else 200)
 
 
-def _forms(person: Person) -> dict[str, forms.Form]:
+def own_end_words(person: Person) -> str:
+    """What follows when an administrator deactivates themselves."""
+    if not is_administrator(person):
+        return ""
+    others = [*administrators_but(person)]
+    if len(others) == 1:
+        return f"Then {others[0].name} alone decides: what takes two administrators takes one."
+    return f"{len(others)} other administrators stay; only they bring you back."
+
+
+def _forms(person: Person, *, is_own: bool) -> dict[str, forms.Form]:
     again = Reason(auto_id="reset_%s")  # two forms of the page have a reason
-    return {"deactivate": Reason(), "reset": again, "merge": Merger(keep=person), "identity": NewIdentity(), "grant": Grant()}
+    return {
+        "deactivate": OwnEnd() if is_own else Reason(),
+        "reset": again,
+        "merge": Merger(keep=person),
+        "identity": NewIdentity(),
+        "grant": Grant(),
+    }
 
 
 def _facts(person: Person, means: Means) -> list[tuple[str, Any]]:

@@ -1,6 +1,5 @@
 """One's own page: name, zone, personal tokens."""
 
-from functools import partial
 from uuid import UUID
 
 from django import forms
@@ -14,8 +13,8 @@ from apps.accounts import actions
 from apps.accounts.access import get_token, roles_of, teams_of
 from apps.accounts.facts import hours_of
 from apps.accounts.forms import Hours, NewToken, Profile
+from apps.accounts.freshness import anew
 from apps.accounts.roles import PURPOSE
-from apps.accounts.views.factors import anew
 from apps.core.acting import carried_out
 from apps.core.pages import PageRequest, render_page
 
@@ -46,7 +45,7 @@ def hours(request: PageRequest) -> HttpResponse:
 
 
 @require_POST
-@partial(anew, page="accounts:profile")
+@anew
 def tokens(request: PageRequest) -> HttpResponse:
     """Issue a token and show it, once."""
     form = NewToken(request.POST, auto_id=SECOND_FORM_IDS)

@@ -15,11 +15,10 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.accounts import single_sign_on
 from apps.accounts.actions import link_single_sign_on, sign_on_person
 from apps.accounts.counting import count_attempt
-from apps.accounts.freshness import way_to_prove
+from apps.accounts.freshness import anew, way_to_prove
 from apps.accounts.identities import UNKNOWN
 from apps.accounts.models import Person
 from apps.accounts.presence import address_of
-from apps.accounts.views.factors import anew
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.core.actors import system

@@ -7,8 +7,10 @@ from apps.approvals.actions.exceptions import (
     ask_exception,
     draft_exception,
     draft_exception_agreement,
+    lapse_exception,
     refuse_exception,
     review_exception,
+    tell_due,
     tell_overdue,
     withdraw_exception,
 )
@@ -16,10 +18,8 @@ from apps.approvals.actions.policies import confirm_policy, end_policy_proposal,
 from apps.approvals.actions.rejudging import rejudge_change
 from apps.approvals.actions.requests import expire_change, revise_change, submit_change
 from apps.approvals.actions.sign_offs import (
-    approve_change,
     draft_statement,
     look_at_change,
-    reject_change,
     send_back_change,
     sign_statement,
     withdraw_sign_off,
@@ -28,7 +28,6 @@ from apps.approvals.actions.standing_in import cancel_absence, end_delegation, e
 
 __all__ = [
     "agree_exception",
-    "approve_change",
     "ask_exception",
     "ask_for_change",
     "cancel_absence",
@@ -42,10 +41,10 @@ __all__ = [
     "enter_absence",
     "expire_change",
     "give_delegation",
+    "lapse_exception",
     "look_at_change",
     "propose_policy",
     "refuse_exception",
-    "reject_change",
     "rejudge_change",
     "retire_policy",
     "review_exception",
@@ -53,6 +52,7 @@ __all__ = [
     "send_back_change",
     "sign_statement",
     "submit_change",
+    "tell_due",
     "tell_overdue",
     "withdraw_exception",
     "withdraw_sign_off",

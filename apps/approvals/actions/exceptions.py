@@ -2,19 +2,22 @@
 
 from datetime import datetime
 
-from apps.accounts.access import is_member
 from apps.accounts.models import Person
 from apps.approvals.exception_statement import ASK, ExceptionStatement, exception_bytes, read_exception
 from apps.approvals.facts import (
+    debtors_of,
+    due_exceptions,
     excepted_leg,
     exception_facts,
     newest,
     overdue_exceptions,
     read_exceptions,
-    waiting_exceptions,
+    undecided_exceptions,
 )
 from apps.approvals.models import LegException
 from apps.approvals.rules import (
+    ASK_HOLDS,
+    LEAST_REVIEW,
     why_not_agree_exception,
     why_not_ask_exception,
     why_not_refuse_exception,
@@ -107,7 +110,7 @@ def refuse_exception(*, exception_id: int, by: Actor, reason: str, now: datetime
     _refuse(one.leg.change, why_not_refuse_exception(exception_facts(one, now=at), leg=leg, person=facts, by=by))
     one.refused_at, one.refused_by, one.end_reason = at, person, read_reason(reason, cure=NO_REFUSAL)
     one.save(update_fields=["refused_at", "refused_by", "end_reason"])
-    record_exception(Event.EXCEPTION_DECLINED, one, by=by, at=at, reason=one.end_reason)
+    record_exception(Event.EXCEPTION_DECLINED, one, by=by, at=at, details={"reason": one.end_reason})
     return one
 
 
@@ -118,8 +121,8 @@ def withdraw_exception(*, exception_id: int, by: Actor, reason: str = "", now: d
     take_calendar_guard()
     one, at = _lock_exception(exception_id, now)
     person = present(one.leg.change, by)
-    facts = person_facts(person, one.leg.service)
-    _refuse(one.leg.change, why_not_withdraw_exception(exception_facts(one, now=at), person=facts, by=by, now=at))
+    facts, leg = person_facts(person, one.leg.service), excepted_leg(one.leg, now=at)
+    _refuse(one.leg.change, why_not_withdraw_exception(exception_facts(one, now=at), leg=leg, person=facts, by=by, now=at))
     end_exception(one, person=person, by=by, at=at, reason=read_reason(reason))
     return one
 
@@ -130,13 +133,13 @@ def review_exception(*, exception_id: int, by: Actor, review: str, prevention: s
     """Write the review: what happened, and what is done so that no exception is needed again."""
     one, at = _lock_exception(exception_id, now)
     person = present(one.leg.change, by)
-    facts, of_team = person_facts(person, one.leg.service), is_member(person, one.team)
-    refusal = why_not_review_exception(exception_facts(one, now=at), person=facts, is_of_team=of_team, team=one.team.name, by=by)
-    _refuse(one.leg.change, refusal)
+    leg, facts = excepted_leg(one.leg, now=at), exception_facts(one, now=at)
+    who, debtors = person_facts(person, one.leg.service), debtors_of(one, person)
+    _refuse(one.leg.change, why_not_review_exception(facts, leg=leg, person=who, debtors=debtors, by=by, now=at))
     one.review, one.prevention = _told(review, "review"), _told(prevention, "prevention")
     one.reviewed_at, one.reviewed_by = at, person
     one.save(update_fields=["review", "prevention", "reviewed_at", "reviewed_by"])
-    record_exception(Event.EXCEPTION_REVIEWED, one, by=by, at=at)
+    record_exception(Event.EXCEPTION_REVIEWED, one, by=by, at=at, details={"review": one.review, "prevention": one.prevention})
     return one
 
 
@@ -149,6 +152,30 @@ def tell_overdue(*, exception_id: int, by: Actor, now: datetime | None = None) -
     one.overdue_told_at = at
     one.save(update_fields=["overdue_told_at"])
     record_exception(Event.EXCEPTION_OVERDUE, one, by=by, at=at)
+    return True
+
+
+@verb
+def tell_due(*, exception_id: int, by: Actor, now: datetime | None = None) -> bool:
+    """Record once that a review is due soon. False where it is not, or was told before."""
+    one, at = _lock_exception(exception_id, now)
+    if not due_exceptions(now=at).filter(pk=one.pk).exists():
+        return False
+    one.due_told_at = at
+    one.save(update_fields=["due_told_at"])
+    record_exception(Event.EXCEPTION_REMINDED, one, by=by, at=at)
+    return True
+
+
+@verb
+def lapse_exception(*, exception_id: int, by: Actor, now: datetime | None = None) -> bool:
+    """End a request that nobody decided on in time. False where somebody did, or still may."""
+    one, at = _lock_exception(exception_id, now)
+    if not one.is_waiting or one.asked_at > at - ASK_HOLDS:
+        return False
+    one.lapsed_at = at
+    one.save(update_fields=["lapsed_at"])
+    record_exception(Event.EXCEPTION_LAPSED, one, by=by, at=at)
     return True
 
 
@@ -168,7 +195,7 @@ def _agreed(one: LegException, *, person: Person, by: Actor, at: datetime) -> Ex
 
 def _end_void(leg: Leg, kind: str, *, person: Person, by: Actor, at: datetime) -> None:
     """One that still waits would have refused the new one: what is left cannot be agreed to any more."""
-    for one in waiting_exceptions().filter(leg=leg, kind=kind):
+    for one in undecided_exceptions().filter(leg=leg, kind=kind):
         end_exception(one, person=person, by=by, at=at, reason=SUPERSEDED)
 
 
@@ -188,6 +215,8 @@ def _told(text: str, field: str) -> str:
     said = read_text(text, field=field, longest=LONGEST_REVIEW).strip()
     if not said:
         raise BadContent({field: ["This is empty. Write it."]})
+    if len(said) < LEAST_REVIEW:
+        raise BadContent({field: [f"{len(said)} of at least {LEAST_REVIEW} characters. Say it so that somebody else learns from it."]})
     return said
 
 

@@ -10,7 +10,6 @@ from apps.approvals.rules import why_not_send_back, why_not_withdraw_sign_off
 from apps.approvals.statement import statement_bytes
 from apps.approvals.steps import (
     Choice,
-    Decided,
     Signed,
     choice_in,
     decide,
@@ -39,30 +38,6 @@ SIGN_OFF_ENDED = not_now("already_withdrawn", "This sign-off was taken back alre
 
 
 @recorded_refusal(Event.SIGN_OFF_REFUSED)
-@verb
-def approve_change(
-    *, change_id: int, revision_digest: str, by: Actor, reason: str = "", meaning: str = "", now: datetime | None = None
-) -> SignOff:
-    """Agree to one revision, for every rule whose stage is open and whose group one is in.
-
-    The last needed agreement moves the change to APPROVED. After a lapse the same verb re-affirms."""
-    share_calendar_guard()
-    change, now = Change.objects.lock(change_id, now)
-    decided = decide(change, Choice(Decision.APPROVE, revision_digest, reason, meaning), by=by)
-    return _carry_out(change, decided, by=by, at=now)
-
-
-@recorded_refusal(Event.SIGN_OFF_REFUSED)
-@verb
-def reject_change(*, change_id: int, revision_digest: str, by: Actor, reason: str, now: datetime | None = None) -> SignOff:
-    """Say no for good, with a reason; what is rejected is copied into a new change, never reopened."""
-    share_calendar_guard()
-    change, now = Change.objects.lock(change_id, now)
-    decided = decide(change, Choice(Decision.REJECT, revision_digest, reason), by=by)
-    return _carry_out(change, decided, by=by, at=now)
-
-
-@recorded_refusal(Event.SIGN_OFF_REFUSED)
 def draft_statement(*, change_id: int, choice: Choice, by: Actor, now: datetime | None = None) -> bytes:
     """The bytes that this decision would sign now, to be put before the person. Nothing is locked; only a refusal is written."""
     change = Change.objects.get(pk=change_id)
@@ -74,21 +49,19 @@ def draft_statement(*, change_id: int, choice: Choice, by: Actor, now: datetime 
 @recorded_refusal(Event.SIGN_OFF_REFUSED)
 @verb
 def sign_statement(*, change_id: int, signed: Signed, by: Actor, now: datetime | None = None) -> SignOff:
-    """Approve or reject by the very statement that was read, proved by a passkey or a password; `by` is the person's `signer`.
+    """Agree or say no by the very statement that was read, proved by a passkey or a password; `by` is the person's `signer`.
 
-    Everything is judged again: where the statement is not what would be stated now, nothing is signed."""
+    Everything is judged again: where the statement is not what would be stated now, nothing is signed. The last needed
+    agreement moves the change to APPROVED; after a lapse the same verb re-affirms. A no is for good: what is rejected is
+    copied into a new change, never reopened."""
     share_calendar_guard()
     change, now = Change.objects.lock(change_id, now)
     decided = decide(change, choice_in(signed, change=change), by=by)
-    return _carry_out(change, decided, by=by, at=now, signed=signed)
-
-
-def _carry_out(change: Change, decided: Decided, *, by: Actor, at: datetime, signed: Signed | None = None) -> SignOff:
-    sign_off = write_sign_off(change, newest(change), decided=decided, by=by, at=at, signed=signed)
+    sign_off = write_sign_off(change, newest(change), decided=decided, signed=signed, by=by, at=now)
     if decided.decision == Decision.REJECT:
-        reject(change, by=by, at=at, reason=decided.reason)
+        reject(change, by=by, at=now, reason=decided.reason)
     else:
-        settle(change, by=by, at=at, reason="The policy in force asks for more.")
+        settle(change, by=by, at=now, reason="The policy in force asks for more.")
     return sign_off
 
 

@@ -1,13 +1,13 @@
 """Exceptions as the rules see them: what both statements say, who both persons are now, and what their team owes."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from apps.accounts.access import present_people
+from apps.accounts.access import members_of
 from apps.accounts.models import Person, Team
 from apps.accounts.roles import Role
 from apps.approvals.exception_proof import ExceptionClaim, SignatureClaim, proved_exception
@@ -16,15 +16,29 @@ from apps.approvals.facts.review import newest
 from apps.approvals.facts.sign_offs import passkeys_behind
 from apps.approvals.models import ExceptionSignature, LegException
 from apps.approvals.proof import Enrolment, assertion_of
-from apps.approvals.rules import Debt, ExceptedLeg, ExceptionFacts, ExceptionState, state_of
+from apps.approvals.rules import (
+    ASK_HOLDS,
+    CHAIN_WITHIN,
+    REMIND_BEFORE,
+    Debt,
+    Debtors,
+    ExceptedLeg,
+    ExceptionFacts,
+    ExceptionState,
+    Given,
+    state_of,
+    why_void,
+)
 from apps.audit.keys import installation_id
 from apps.catalog.facts import PersonFacts, owners_of, people_facts
+from apps.catalog.grants import people_with_role
 from apps.changes.content import PARTS, revision_digest
 from apps.changes.models import Change, Leg
 from apps.core.canonical import digest
 
 READ_WITH = (
-    "leg__change__requester", "leg__service__team", "leg__environment", "leg__target__settings", "leg__item",
+    "leg__change__requester", "leg__change__revision__author__merged_into", "leg__change__made_from__model", "leg__service__team",
+    "leg__environment", "leg__target__settings", "leg__item", "revision__change__made_from__model",
     "revision__change__requester", "revision__author", "team", "asked_by__merged_into", "agreed_by__merged_into",
 )  # fmt: skip
 
@@ -35,32 +49,91 @@ def read_exceptions() -> QuerySet[LegException]:
 
 
 def debts_of(team: Team, *, now: datetime) -> tuple[Debt, ...]:
-    """The reviews that a team owes and has not written in time, the oldest first."""
-    owed = overdue_exceptions(now=now).filter(team=team)
+    """The reviews that a team owes and has not written in time, the oldest first; rows that prove nothing owe nothing."""
+    owed = proved(read_exceptions().filter(team=team, pk__in=overdue_exceptions(now=now).values("pk")).order_by("review_due_at", "pk"))
     return tuple(Debt(one.ref, one.review_due_at) for one in owed if one.review_due_at)
 
 
 def overdue_exceptions(*, now: datetime) -> QuerySet[LegException]:
     """Every exception whose review is overdue."""
-    owed = LegException.objects.filter(agreed_at__isnull=False, reviewed_at__isnull=True, review_due_at__lte=now)
-    return owed.order_by("review_due_at", "pk")
+    return owing_exceptions().filter(review_due_at__lte=now).order_by("review_due_at", "pk")
+
+
+def owing_exceptions() -> QuerySet[LegException]:
+    """Every exception that was agreed to and not reviewed."""
+    return LegException.objects.filter(agreed_at__isnull=False, reviewed_at__isnull=True)
+
+
+def due_exceptions(*, now: datetime) -> QuerySet[LegException]:
+    """Those whose review is due soon and of which nobody was reminded."""
+    return owing_exceptions().filter(review_due_at__gt=now, review_due_at__lte=now + REMIND_BEFORE, due_told_at__isnull=True)
+
+
+def proved(found: Iterable[LegException]) -> list[LegException]:
+    """Those of them, read with `read_exceptions`, whose signatures prove them."""
+    rows = [*found]
+    proofs = proofs_of(rows)
+    return [one for one in rows if proofs[one.pk] is not None]
 
 
 def excepted_leg(leg: Leg, *, now: datetime) -> ExceptedLeg:
     """One leg as an exception is asked for it; digests are of the stored bytes."""
-    bare = _leg(leg, now=now)
-    asked = [*waiting_exceptions().filter(leg=leg)]
-    facts = exceptions_facts(asked, now=now)
-    open_ones = {one.kind: one.ref for one in asked if state_of(facts[one.pk], leg=bare, now=now) is ExceptionState.WAITING}
-    return replace(bare, waiting=open_ones)
+    bare = _leg(leg, debts=debts_of(leg.service.team, now=now))
+    waiting = {one.one.kind: one.one.ref for one in judged(waiting_exceptions(now=now).filter(leg=leg), now=now) if one.is_waiting}
+    return replace(bare, waiting=waiting, given=given_for(leg, now=now))
 
 
-def waiting_exceptions() -> QuerySet[LegException]:
-    """Exceptions that nobody has decided on; some of them cannot be agreed to any more."""
-    return read_exceptions().filter(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True)
+def given_for(leg: Leg, *, now: datetime) -> tuple[Given, ...]:
+    """What the place of a leg was given of late, whichever change it was for, the oldest first."""
+    of_late = read_exceptions().filter(leg__target=leg.target_id, agreed_at__gt=now - CHAIN_WITHIN, agreed_at__lte=now)
+    return tuple(Given(one.ref, one.reviewed_at is not None) for one in proved(of_late.order_by("agreed_at", "pk")))
 
 
-def _leg(leg: Leg, *, now: datetime) -> ExceptedLeg:
+def undecided_exceptions() -> QuerySet[LegException]:
+    """Exceptions that nobody decided on and that nobody ended, however long ago they were asked for."""
+    return read_exceptions().filter(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True, lapsed_at__isnull=True)
+
+
+def waiting_exceptions(*, now: datetime) -> QuerySet[LegException]:
+    """Exceptions that somebody may still decide on; of some what they were for is not so any more."""
+    return undecided_exceptions().filter(asked_at__gt=now - ASK_HOLDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An exception with what the rules say of it now."""
+
+    one: LegException
+    facts: ExceptionFacts
+    leg: ExceptedLeg
+    state: ExceptionState
+    void: str | None  # the code of what keeps it from counting
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a second person may still agree to it."""
+        return self.state is ExceptionState.WAITING
+
+
+def judged(found: Iterable[LegException], *, now: datetime) -> list[Judged]:
+    """Where each exception, read with `read_exceptions`, stands; the statements grow with their services and teams alone."""
+    rows, told = [*found], []
+    facts = exceptions_facts(rows, now=now)
+    for one in rows:
+        leg = _leg(one.leg, debts=facts[one.pk].debts)
+        state = state_of(facts[one.pk], leg=leg, now=now)
+        told.append(Judged(one, facts[one.pk], leg, state, why_void(facts[one.pk], leg=leg, now=now)))
+    return told
+
+
+def debtors_of(one: LegException, person: Person) -> Debtors:
+    """Who may write the review of an exception."""
+    members = set(members_of(one.team).values_list("pk", flat=True))
+    asker = one.asked_by.merged_into_id or one.asked_by_id
+    return Debtors(one.team.name, person.pk in members, bool(members - {asker}))
+
+
+def _leg(leg: Leg, *, debts: tuple[Debt, ...]) -> ExceptedLeg:
     change, revision = leg.change, newest(leg.change)
     settings = leg.target.settings
     return ExceptedLeg(
@@ -76,7 +149,7 @@ def _leg(leg: Leg, *, now: datetime) -> ExceptedLeg:
         settings=digest(bytes(settings.body)) if settings else "",
         identities=tuple(sorted(leg.item.identities)),
         team=leg.service.team.name,
-        debts=debts_of(leg.service.team, now=now),
+        debts=debts,
     )
 
 
@@ -119,7 +192,7 @@ def exceptions_of(change: Change) -> QuerySet[LegException]:
 
 def agreers_of(leg: Leg) -> list[Person]:
     """Who may be the second person for a leg, by name: release managers and owners who are present."""
-    managers = present_people(Role.RELEASE_MANAGER, leg.service.team)
+    managers = people_with_role(Role.RELEASE_MANAGER, leg.service)
     found = {person.pk: person for person in (*managers, *(owner for _, owner in owners_of(leg.service) if owner.is_present))}
     return sorted(found.values(), key=lambda person: (person.name, person.pk))
 
@@ -147,6 +220,7 @@ def _facts(
         ends_at=one.ends_at,
         is_refused=one.refused_at is not None,
         is_withdrawn=one.withdrawn_at is not None,
+        is_lapsed=one.lapsed_at is not None,
         review_due_at=one.review_due_at,
         reviewed_at=one.reviewed_at,
         debts=tuple(debt for debt in debts if debt.ref != one.ref),
@@ -173,6 +247,7 @@ def _claim(one: LegException, *, installation: UUID, passkeys: Mapping[bytes, En
         agreed_by=one.agreed_by.public_id if one.agreed_by else None,
         agreed_at=one.agreed_at,
         ends_at=one.ends_at,
+        due_at=one.review_due_at,
         agree=signatures.get(AGREE),
     )
 

@@ -11,7 +11,7 @@ from apps.accounts.models import Membership, Person, RoleGrant
 from apps.approvals.models import Delegation
 from apps.approvals.rules import Group, Mandate, PersonFacts, PolicyFacts
 from apps.catalog.facts import people_facts
-from apps.catalog.models import Ownership, Service
+from apps.catalog.models import Ownership, Service, ServiceRole
 from apps.core.together import read_together
 
 
@@ -56,7 +56,9 @@ def _members(group: Group, service: Service) -> Q:
             return Q(pk__in=held) | Q(merged__in=held)
         case "ROLE":
             scope = Q(team__isnull=True) | Q(team=service.team_id)
-            return Q(pk__in=RoleGrant.objects.filter(scope, role=group.role, revoked_at__isnull=True).values("person"))
+            own = ServiceRole.objects.filter(service=service, role=group.role, ended_at__isnull=True).values("person")
+            granted = RoleGrant.objects.filter(scope, role=group.role, revoked_at__isnull=True).values("person")
+            return Q(pk__in=granted) | Q(pk__in=own) | Q(merged__in=own)
         case "TEAM":
             members = Membership.objects.filter(ended_at__isnull=True).filter(Q(team__public_id=group.team))
             return Q(pk__in=members.values("person"))

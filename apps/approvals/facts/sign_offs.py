@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from apps.accounts.models import Passkey
 from apps.approvals.models import Delegation, SignedStatement, SignOff
-from apps.approvals.proof import Enrolment, claim_of, is_by_passkey, proved_statement, stated
+from apps.approvals.proof import Enrolment, claim_of, proved_statement, stated
 from apps.approvals.rules import PersonFacts, SignOffFacts, Stretch
 from apps.changes.models import Change
 
@@ -53,7 +53,7 @@ def sign_off_facts(sign_off: SignOff, *, person: PersonFacts, installation: UUID
     if said is None:
         return bare
     told = replace(bare, printed_name=said.person_name, proof=said.by.get("credential", ""), reason=said.reason)
-    return replace(told, covered=said.covers, groups=said.groups, settings=said.settings, by_passkey=is_by_passkey(proved))
+    return replace(told, covered=said.covers, groups=said.groups, settings=said.settings)
 
 
 def people_who_signed(sign_offs: Iterable[SignOff]) -> set[int]:

@@ -18,6 +18,7 @@ from apps.approvals.facts.policies import policy_facts
 from apps.approvals.facts.review import newest, review_facts
 from apps.approvals.models import Nudge, Policy
 from apps.approvals.rules import Wait, waits
+from apps.catalog.grants import people_with_role
 from apps.catalog.models import Service
 from apps.changes.models import Change
 from apps.changes.states import State
@@ -102,7 +103,7 @@ def _escalations(found: list[Wait], *, now: datetime) -> Iterator[Due]:
     for wait in found:
         if wait.policy.escalate_after_hours is not None:
             service = Service.objects.select_related("team").get(public_id=wait.leg.service_id)
-            managers = [*present_people(Role.RELEASE_MANAGER, service.team).filter(~Q(public_id__in=wait.leg.away))]
+            managers = [*people_with_role(Role.RELEASE_MANAGER, service).filter(~Q(public_id__in=wait.leg.away))]
             told = managers or [*present_people(Role.ADMINISTRATOR)]
             yield from _told(ESCALATED, told, wait, hours=wait.policy.escalate_after_hours, now=now)
 

@@ -12,6 +12,8 @@ from apps.core.ids import new_id
 from apps.core.locks import Lockable
 from apps.core.references import Reference, reference
 
+WAITING = Q(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True, lapsed_at__isnull=True)
+
 
 def _pair(at: str, by: str, *also: Q) -> Q:
     """Both are there, with all of ALSO, or neither is."""
@@ -42,7 +44,9 @@ class LegException(models.Model):
     refused_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    lapsed_at = models.DateTimeField(null=True)  # nobody decided in time
     end_reason = models.TextField(default="", blank=True)  # why it was refused, or withdrawn
+    due_told_at = models.DateTimeField(null=True)
     overdue_told_at = models.DateTimeField(null=True)
     reviewed_at = models.DateTimeField(null=True)
     reviewed_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
@@ -55,7 +59,7 @@ class LegException(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["leg", "kind"],
-                condition=Q(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True),
+                condition=WAITING,
                 name="one_waiting_exception_per_kind",
             ),
             models.CheckConstraint(condition=Q(agreed_by__isnull=True) | ~Q(agreed_by=F("asked_by")), name="exception_takes_two"),
@@ -71,6 +75,10 @@ class LegException(models.Model):
             models.CheckConstraint(
                 condition=Q(refused_at__isnull=True) | Q(agreed_at__isnull=True, withdrawn_at__isnull=True),
                 name="exception_refused_is_over",
+            ),
+            models.CheckConstraint(
+                condition=Q(lapsed_at__isnull=True) | Q(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True),
+                name="exception_lapsed_is_over",
             ),
             models.CheckConstraint(condition=_pair("reviewed_at", "reviewed_by", ~Q(review="")), name="exception_reviewed_at_and_by"),
             models.CheckConstraint(
@@ -95,7 +103,7 @@ class LegException(models.Model):
             ),
             models.Index(
                 fields=["asked_at"],
-                condition=Q(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True),
+                condition=WAITING,
                 name="waiting_exceptions",
             ),
             models.Index(fields=["team", "-id"], name="exceptions_of_team"),
@@ -117,7 +125,7 @@ class LegException(models.Model):
     @property
     def is_waiting(self) -> bool:
         """Whether nobody has decided on it."""
-        return self.agreed_at is None and self.refused_at is None and self.withdrawn_at is None
+        return not any((self.agreed_at, self.refused_at, self.withdrawn_at, self.lapsed_at))
 
 
 class Act(models.TextChoices):

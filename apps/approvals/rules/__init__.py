@@ -26,17 +26,22 @@ from apps.approvals.rules.excepting import (
 )
 from apps.approvals.rules.exceptions import (
     ASK_HOLDS,
+    CHAIN_WITHIN,
     COVERED,
+    LEAST_REVIEW,
     LIFTABLE,
     LONGEST_MINUTES,
+    REMIND_BEFORE,
     REVIEW_WITHIN,
     SHORTEST_MINUTES,
     USUAL_MINUTES,
     Debt,
+    Debtors,
     ExceptedLeg,
     ExceptionFacts,
     ExceptionKind,
     ExceptionState,
+    Given,
     counts,
     lifted_by,
     may_agree,
@@ -45,8 +50,9 @@ from apps.approvals.rules.exceptions import (
     void_words,
     why_void,
 )
-from apps.approvals.rules.forecasting import forecast, group_words
+from apps.approvals.rules.forecasting import forecast, group_words, unproved_words
 from apps.approvals.rules.matching import match_seats
+from apps.approvals.rules.proofs import ASKS_FOR, PASSKEY, PASSWORD, PASSWORD_AND_CODE, SESSION, TO_ADD, Strength, strictest, suffices
 from apps.approvals.rules.seats import asked_seats, open_seats, own_sign_offs, says_everything, seats_for
 from apps.approvals.rules.shapes import (
     Forecast,
@@ -71,10 +77,6 @@ from apps.approvals.rules.standing_in import (
     why_not_give_delegation,
 )
 from apps.approvals.rules.verbs import (
-    PASSKEY,
-    PASSWORD,
-    PASSWORD_AND_CODE,
-    SESSION,
     speaks_for,
     why_not_approve,
     why_not_reject,
@@ -104,25 +106,32 @@ from apps.approvals.rules.writing import (
 from apps.catalog.rules import PersonFacts
 
 __all__ = [
+    "ASKS_FOR",
     "ASK_HOLDS",
+    "CHAIN_WITHIN",
     "COVERED",
+    "LEAST_REVIEW",
     "LIFTABLE",
     "LONGEST",
     "LONGEST_MINUTES",
     "PASSKEY",
     "PASSWORD",
     "PASSWORD_AND_CODE",
+    "REMIND_BEFORE",
     "REVIEW_WITHIN",
     "SESSION",
     "SHORTEST_MINUTES",
+    "TO_ADD",
     "USUAL_MINUTES",
     "Debt",
+    "Debtors",
     "Difference",
     "ExceptedLeg",
     "ExceptionFacts",
     "ExceptionKind",
     "ExceptionState",
     "Forecast",
+    "Given",
     "Group",
     "Mandate",
     "PersonFacts",
@@ -137,6 +146,7 @@ __all__ = [
     "RuleState",
     "Seat",
     "SignOffFacts",
+    "Strength",
     "Stretch",
     "Wait",
     "all_met",
@@ -168,8 +178,11 @@ __all__ = [
     "spoken_for",
     "stands",
     "state_of",
+    "strictest",
+    "suffices",
     "switch_words",
     "to_come",
+    "unproved_words",
     "voice_of",
     "void_words",
     "waits",

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.approvals.rules.matching import match_seats
+from apps.approvals.rules.proofs import suffices
 from apps.approvals.rules.shapes import (
     Group,
     PolicyFacts,
@@ -107,7 +108,7 @@ def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFac
     doubts = (
         ("decision", sign_off.decision != "APPROVE"),
         ("signature", sign_off.signature_ok is not True),
-        ("passkey", policy.require_passkey and not sign_off.by_passkey),
+        ("proof", not suffices(sign_off.proof, asked=policy.strength)),
         ("meaning", sign_off.meaning != rule.meaning),
         ("inactive", was_away_since(person, given_at=sign_off.given_at) or was_away_since(holder, given_at=sign_off.given_at)),
         ("mandate", sign_off.stands_for is not None and not sign_off.is_mandated),

@@ -4,7 +4,17 @@ from collections.abc import Callable
 from datetime import datetime
 
 from apps.accounts.roles import Role
-from apps.approvals.rules.exceptions import ExceptedLeg, ExceptionFacts, ExceptionKind, may_agree, may_ask, void_words, why_void
+from apps.approvals.rules.exceptions import (
+    CHAIN,
+    Debtors,
+    ExceptedLeg,
+    ExceptionFacts,
+    ExceptionKind,
+    may_agree,
+    may_ask,
+    void_words,
+    why_void,
+)
 from apps.approvals.rules.giving import is_let_in_by
 from apps.approvals.rules.verbs import why_not_signed_by
 from apps.catalog.rules import PersonFacts
@@ -22,6 +32,7 @@ def why_not_ask_exception(leg: ExceptedLeg, *, kind: str, person: PersonFacts, b
         lambda: None if may_ask(person) else _not_an_asker(leg),
         lambda: _why_not_open(leg),
         lambda: _why_not_free_of_debt(leg),
+        lambda: _why_not_chained(leg),
         lambda: _why_not_emergency(leg, kind),
         lambda: _already(leg, kind),
     )
@@ -37,6 +48,7 @@ def why_not_agree_exception(one: ExceptionFacts, *, leg: ExceptedLeg, person: Pe
         lambda: _why_not_waiting(one),
         lambda: _why_not_open(leg),
         lambda: _why_not_free_of_debt(leg),
+        lambda: _why_not_chained(leg),
         lambda: _why_not_self_granted(leg, person),
         lambda: _why_not_let_in(one, person),
         lambda: _why_not_void(one, leg=leg, now=now),
@@ -53,7 +65,7 @@ def why_not_refuse_exception(one: ExceptionFacts, *, leg: ExceptedLeg, person: P
     return why_not_signed_by(by) or _why_not_waiting(one)
 
 
-def why_not_withdraw_exception(one: ExceptionFacts, *, person: PersonFacts, by: Actor, now: datetime) -> Refusal | None:
+def why_not_withdraw_exception(one: ExceptionFacts, *, leg: ExceptedLeg, person: PersonFacts, by: Actor, now: datetime) -> Refusal | None:
     """Either of the two takes it back, at any time before it ended; so does a release manager. What has begun goes on."""
     both = {one.asked_by.canonical_id} | ({one.agreed_by.canonical_id} if one.agreed_by else set())
     if refusal := why_not_signed_by(by):
@@ -61,22 +73,44 @@ def why_not_withdraw_exception(one: ExceptionFacts, *, person: PersonFacts, by: 
     if person.canonical_id not in both and not (person.is_active and Role.RELEASE_MANAGER in person.roles):
         said = f"{one.ref} is of {one.names}."
         return not_allowed("not_yours", said, "One of them, or a release manager, withdraws it.")
-    if one.is_refused or one.is_withdrawn or (one.ends_at is not None and now >= one.ends_at):
+    is_used = one.agreed_at is not None and leg.leg_state == LegState.DONE
+    if one.is_refused or one.is_withdrawn or one.is_lapsed or is_used or (one.ends_at is not None and now >= one.ends_at):
         return not_now("exception_over", f"{one.ref} is over.", "Nothing is left to withdraw.")
     return None
 
 
-def why_not_review_exception(one: ExceptionFacts, *, person: PersonFacts, is_of_team: bool, team: str, by: Actor) -> Refusal | None:
-    """The team that owes the review writes it, or who asked for the exception; once."""
-    if refusal := why_not_signed_by(by):
-        return refusal
-    if not person.is_active or not (is_of_team or person.canonical_id == one.asked_by.canonical_id):
-        said = f"The review of {one.ref} is owed by {team}."
-        return not_allowed("not_of_team", said, f"Somebody of {team}, or {one.asked_by.name}, writes it.")
+def why_not_review_exception(
+    one: ExceptionFacts, *, leg: ExceptedLeg, person: PersonFacts, debtors: Debtors, by: Actor, now: datetime
+) -> Refusal | None:
+    """The team that owes the review writes it, once, after it was used or is over; whoever asked only where there is nobody else."""
+    answers: tuple[Callable[[], Refusal | None], ...] = (
+        lambda: why_not_signed_by(by),
+        lambda: _why_not_reviewer(one, person, debtors),
+        lambda: _why_not_to_review(one, leg, now=now),
+    )
+    return next((refusal for answer in answers if (refusal := answer())), None)
+
+
+def _why_not_reviewer(one: ExceptionFacts, person: PersonFacts, debtors: Debtors) -> Refusal | None:
+    is_asker = person.canonical_id == one.asked_by.canonical_id
+    if is_asker and debtors.has_another:
+        said = f"You asked for {one.ref}, so somebody else looks back on it."
+        return not_allowed("own_review", said, f"Somebody else of {debtors.team} writes the review.")
+    if not person.is_active or not (debtors.is_member or is_asker):
+        said = f"The review of {one.ref} is owed by {debtors.team}."
+        who = f"Somebody of {debtors.team}" if debtors.has_another else one.asked_by.name
+        return not_allowed("not_of_team", said, f"{who} writes it.")
+    return None
+
+
+def _why_not_to_review(one: ExceptionFacts, leg: ExceptedLeg, *, now: datetime) -> Refusal | None:
     if one.agreed_at is None:
         return not_now("not_agreed", f"{one.ref} was never agreed, so it owes no review.", "Nothing is left to do here.")
     if one.reviewed_at is not None:
         return not_now("already_reviewed", f"The review of {one.ref} is written.", "Say more in a comment on the change.")
+    if one.ends_at is not None and now < one.ends_at and not one.is_withdrawn and leg.leg_state == LegState.WAITING:
+        said = f"{one.ref} is not used yet and can be until {utc_words(one.ends_at)}."
+        return not_now("not_over", said, "Write its review when it was used, has ended or is withdrawn.")
     return None
 
 
@@ -104,6 +138,14 @@ def _why_not_free_of_debt(leg: ExceptedLeg) -> Refusal | None:
     return not_now("review_overdue", said, f"Write the review of {debt.ref}; then exceptions are possible again.")
 
 
+def _why_not_chained(leg: ExceptedLeg) -> Refusal | None:
+    open_ones = [one.ref for one in leg.given if not one.is_reviewed]
+    if len(open_ones) < CHAIN:
+        return None
+    said = f"{leg.place} was given {len(open_ones)} exceptions within 24 hours, and none of them is reviewed."
+    return not_now("chain", said, f"Write the review of {open_ones[0]}; then the next one is possible.")
+
+
 def _why_not_emergency(leg: ExceptedLeg, kind: str) -> Refusal | None:
     if kind != ExceptionKind.EMERGENCY or leg.kind == Kind.EMERGENCY:
         return None
@@ -125,9 +167,9 @@ def _why_not_second(one: ExceptionFacts, person: PersonFacts) -> Refusal | None:
 def _why_not_waiting(one: ExceptionFacts) -> Refusal | None:
     if one.agreed_by is not None:
         return not_now("already_agreed", f"{one.agreed_by.name} agreed to {one.ref} already.", "Nothing is left to decide here.")
-    if one.is_refused or one.is_withdrawn:
-        word = "refused" if one.is_refused else "withdrawn"
-        return not_now("exception_over", f"{one.ref} was {word}.", "Ask for a new one.")
+    if one.is_refused or one.is_withdrawn or one.is_lapsed:
+        word = "was refused" if one.is_refused else "was withdrawn" if one.is_withdrawn else "is over: nobody decided within 24 hours"
+        return not_now("exception_over", f"{one.ref} {word}.", "Ask for a new one.")
     return None
 
 

@@ -9,11 +9,14 @@ from uuid import UUID
 from apps.accounts.roles import Role
 from apps.approvals.rules.counting import was_away_since
 from apps.catalog.rules import PersonFacts
-from apps.changes.states import Kind
+from apps.changes.states import Kind, LegState
 
 SHORTEST_MINUTES, USUAL_MINUTES, LONGEST_MINUTES = 5, 60, 240
 REVIEW_WITHIN = timedelta(hours=72)
+REMIND_BEFORE = timedelta(hours=24)  # before the review is due
 ASK_HOLDS = timedelta(hours=24)  # who agrees later agrees to what another moment asked for
+CHAIN, CHAIN_WITHIN = 3, timedelta(hours=24)  # so many for one place without a review of any: first one says what happened
+LEAST_REVIEW = 20  # characters: a dot is no review
 COVERED = ("scope", "rollback")
 ASKERS = frozenset({Role.REQUESTER, Role.OPERATOR, Role.RELEASE_MANAGER})
 # The rules of the gate that two people may lift by name. What makes a yes mean anything is not among them, and neither is
@@ -74,6 +77,23 @@ class Debt:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """An exception that was agreed to for a place, and whether its review is written."""
+
+    ref: str
+    is_reviewed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Debtors:
+    """Who owes a review: the team, whether somebody is of it, and whether it has anybody besides the one who asked."""
+
+    team: str
+    is_member: bool
+    has_another: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ExceptedLeg:
     """One leg as an exception is asked for it: what its change is, and what its team owes."""
 
@@ -91,6 +111,7 @@ class ExceptedLeg:
     team: str
     debts: tuple[Debt, ...] = ()
     waiting: Mapping[str, str] = field(default_factory=dict)  # kind to the reference of the one that waits
+    given: tuple[Given, ...] = ()  # for this place within CHAIN_WITHIN, whichever change it was for, the oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +133,7 @@ class ExceptionFacts:
     ends_at: datetime | None = None
     is_refused: bool = False
     is_withdrawn: bool = False
+    is_lapsed: bool = False  # nobody decided in time, and that was written down
     review_due_at: datetime | None = None
     reviewed_at: datetime | None = None
     debts: tuple[Debt, ...] = ()  # reviews of its team that are overdue now
@@ -137,6 +159,8 @@ class ExceptionState(StrEnum):
     ENDED = "ENDED"
     REFUSED = "REFUSED"
     WITHDRAWN = "WITHDRAWN"
+    LAPSED = "LAPSED"  # nobody decided in time
+    USED = "USED"  # its place is done: nothing is left that it could pass
 
 
 # Why one that was asked for, or agreed, does not count: the fact and its cure.
@@ -195,8 +219,12 @@ def state_of(one: ExceptionFacts, *, leg: ExceptedLeg, now: datetime) -> Excepti
         return ExceptionState.REFUSED
     if one.is_withdrawn:
         return ExceptionState.WITHDRAWN
+    if one.is_lapsed:
+        return ExceptionState.LAPSED
     if one.ends_at is not None and now >= one.ends_at:
         return ExceptionState.ENDED
+    if one.agreed_at is not None and one.signature_ok and leg.leg_state == LegState.DONE:
+        return ExceptionState.USED
     if why_void(one, leg=leg, now=now):
         return ExceptionState.VOID
     return ExceptionState.LIVE if one.agreed_at else ExceptionState.WAITING

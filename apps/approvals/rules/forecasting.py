@@ -6,6 +6,7 @@ from uuid import UUID
 from apps.approvals.rules.counting import counted_by_voice, excluded_as, members_of, needed_of, seats_of
 from apps.approvals.rules.giving import is_given_by_hands
 from apps.approvals.rules.matching import match_seats
+from apps.approvals.rules.proofs import ASKS_FOR, TO_ADD, Strength
 from apps.approvals.rules.shapes import Forecast, Group, QuorumFacts, RuleFacts, RuleForecast
 from apps.catalog.rules import PersonFacts
 from apps.core.moments import utc_words
@@ -35,6 +36,15 @@ def forecast(facts: QuorumFacts) -> Forecast:
     found = tuple(_foreseen(rule, able[rule.key], missing=empty.count(rule.key), facts=facts) for rule in rules)
     cures = tuple(_cure(one, facts) for one in found if one.missing)
     return Forecast(can_be_met=not cures, rules=found, cures=cures)
+
+
+def unproved_words(seen: Forecast, *, asked: Strength) -> str:
+    """Who could sign and adds a stronger proof first: `Bo adds a passkey first: …`; empty where nobody has to."""
+    names = sorted({who.name for rule in seen.rules for who in rule.unproved})
+    if not names:
+        return ""
+    who = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= NAMED else f"{len(names)} of them"
+    return f"{who} {'adds' if len(names) == 1 else 'add'} {TO_ADD[asked]} first: the policy asks for {ASKS_FOR[asked]}."
 
 
 def group_words(group: Group, *, service: str) -> str:
@@ -94,7 +104,9 @@ def _foreseen(rule: RuleFacts, able: dict[UUID, Signer], *, missing: int, facts:
     away = tuple(one for one in members_of(rule, facts=facts) if one.canonical_id not in able)
     others = [one for one in _present(facts) if one.id not in candidates and _may(one, rule, facts, stands_for=away[0])] if away else []
     stand_ins = {who.canonical_id: of for who, of in able.values() if of is not None}
-    return RuleForecast(rule, tuple(candidates.values()), missing, away, tuple(others), stand_ins)
+    signed = {one.person.canonical_id for one in counted_by_voice(facts)[rule.key].values()} if facts.unproved else set()
+    unproved = tuple(who for of, who in candidates.items() if of in facts.unproved - signed)
+    return RuleForecast(rule, tuple(candidates.values()), missing, away, tuple(others), stand_ins, unproved)
 
 
 def _cure(one: RuleForecast, facts: QuorumFacts) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from apps.approvals.rules.proofs import Strength
 from apps.catalog.rules import PersonFacts
 from apps.changes.rules import PreApproval
 
@@ -48,7 +49,7 @@ class PolicyFacts:
     require_digest: bool = False
     promotion: str = "ONE"
     forbid_approver_start: bool = False
-    require_passkey: bool = False  # an agreement counts only where the person signed it with a passkey
+    strength: Strength = Strength.ANY  # an agreement counts only where it is proved by as much as this
     remind_after_hours: int | None = None
     escalate_after_hours: int | None = None
     expire_after_hours: int | None = None
@@ -69,12 +70,11 @@ class SignOffFacts:
     signature_ok: bool | None
     settings: Mapping[str, str] = field(default_factory=dict)
     revision: int = 0
-    by_passkey: bool = False
+    proof: str = ""  # by what its person proved themselves, as the statement says
     stands_for: PersonFacts | None = None  # in whose place it was given; None: in one's own right
     is_mandated: bool = True  # whether that person had asked the signer to, at that time, for this service and kind
     # What the statement says for people to read; nothing is counted by it, and the gate reads none of it.
     printed_name: str = field(default="", compare=False)
-    proof: str = field(default="", compare=False)
     reason: str = field(default="", compare=False)
 
 
@@ -109,6 +109,7 @@ class QuorumFacts:
     pre_approval: PreApproval | None = None  # what the change's model says about this leg; None: it approves nothing beforehand
     away: Mapping[UUID, datetime] = field(default_factory=dict)  # who is away now, and until when
     before: datetime | None = None  # when the agreement is needed at the latest
+    unproved: frozenset[UUID] = frozenset()  # who has nothing now that proves as much as the policy asks for
 
     @property
     def is_pre_approved(self) -> bool:
@@ -161,6 +162,7 @@ class RuleForecast:
     away: tuple[PersonFacts, ...] = ()  # could sign, come back too late and asked nobody to stand in
     could_stand_in: tuple[PersonFacts, ...] = ()
     stand_ins: Mapping[UUID, PersonFacts] = field(default_factory=dict)  # of the candidates: in whose place they would sign
+    unproved: tuple[PersonFacts, ...] = ()  # of the candidates: who adds a stronger proof first
 
 
 @dataclass(frozen=True, slots=True)

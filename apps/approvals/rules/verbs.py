@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from apps.approvals.rules.counting import excluded_as, in_group, members_of, quorum, spoken_for, to_come
 from apps.approvals.rules.giving import is_given_by_hands
+from apps.approvals.rules.proofs import ASKS_FOR, PASSKEY, PASSWORD, PASSWORD_AND_CODE, SESSION, TO_ADD, Strength, strictest, suffices
 from apps.approvals.rules.seats import asked_seats, open_seats, own_sign_offs, person_in, says_everything, seats_for
 from apps.approvals.rules.shapes import QuorumFacts, ReviewFacts, SignOffFacts
 from apps.catalog.rules import PersonFacts
@@ -13,7 +14,6 @@ from apps.core.moments import utc_words
 from apps.core.refusals import Refusal, not_allowed, not_now
 
 RUNNING_OR_DONE = frozenset({LegState.STARTED, LegState.DONE})
-PASSKEY, PASSWORD_AND_CODE, PASSWORD, SESSION = "passkey", "password_and_code", "password", "session"
 # The credentials by which somebody is there in person; what is not named here does not sign.
 PRESENT = frozenset({PASSKEY, PASSWORD_AND_CODE, PASSWORD, SESSION})
 HANDS = {
@@ -51,7 +51,7 @@ def why_not_approve(facts: ReviewFacts, *, revision_digest: str, by: Actor, mean
         lambda: _why_not_asked(facts, by=by),
         lambda: _why_not_self_granted(facts, by=by),
         lambda: _why_not_seated(facts, by=by, meaning=meaning),
-        lambda: _why_not_by_passkey(facts, by=by, meaning=meaning),
+        lambda: _why_not_proved_enough(facts, by=by, meaning=meaning),
         lambda: _why_not_again(facts, by=by, meaning=meaning),
     )
     return next((refusal for answer in answers if (refusal := answer())), None)
@@ -239,15 +239,18 @@ def _why_not_seated(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal |
     )
 
 
-def _why_not_by_passkey(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal | None:
+def _why_not_proved_enough(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal | None:
     """An agreement that would not count is not taken. A rejection asks for none: to say no is never made harder."""
-    if by.credential == PASSKEY:
+    seats = open_seats(facts, by=by.person_id, meaning=meaning)
+    asked = strictest([seat.leg.policy.strength for seat in seats if seat.leg.policy])
+    if asked is Strength.ANY or suffices(by.credential, asked=asked):
         return None
-    for seat in open_seats(facts, by=by.person_id, meaning=meaning):
-        if seat.leg.policy and seat.leg.policy.require_passkey:
-            said = f"The policy of {seat.leg.service} in {seat.leg.environment} asks for a passkey."
-            return not_allowed("passkey_required", said, "Add one on your profile, then sign with it.")
-    return None
+    where = next(seat.leg for seat in seats if seat.leg.policy and seat.leg.policy.strength is asked)
+    alone = ", and your password alone is one" if by.credential == PASSWORD and asked is Strength.TWO_FACTORS else ""
+    said = f"The policy of {where.service} in {where.environment} asks for {ASKS_FOR[asked]}{alone}."
+    code = "passkey_required" if asked is Strength.PASSKEY else "two_factors_required"
+    add = TO_ADD[asked if by.credential == PASSWORD else Strength.PASSKEY]  # a code goes with a password alone
+    return not_allowed(code, said, f"Add {add} on your profile, then sign with it.")
 
 
 def _why_not_again(facts: ReviewFacts, *, by: Actor, meaning: str) -> Refusal | None:

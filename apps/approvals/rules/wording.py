@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from apps.approvals.rules.proofs import Strength
 from apps.approvals.rules.shapes import Group, PolicyFacts, RuleFacts
 
 Names = Mapping[UUID, str]
@@ -13,6 +14,11 @@ SAID_OF = {
     "author": "whoever wrote a commit of it",
     "committer": "whoever committed it",
     "implementer": "whoever has it deployed",
+}
+SIGNED_BY = {
+    Strength.ANY: "by passkey or password",
+    Strength.TWO_FACTORS: "by passkey, or by password and code",
+    Strength.PASSKEY: "by passkey",
 }
 ORDER = [*SAID_OF]
 SERVICE = "the service"
@@ -59,7 +65,7 @@ def switch_words(policy: PolicyFacts) -> dict[str, str]:
     return {
         "Cannot sign": " and ".join(SAID_OF[hand] for hand in kept_out) or "nobody is kept out",
         "Own change": "may be signed alone, with a reason, and is marked" if policy.solo else "is never signed alone",
-        "Signature": "by passkey" if policy.require_passkey else "by passkey or password",
+        "Signature": SIGNED_BY[policy.strength],
         "Artifact digest": "is asked for" if policy.require_digest else "is not asked for",
         "Promotion": "from every environment of the rank below" if policy.promotion == "ALL" else "from one environment of the rank below",
         "Whoever signs": "does not start the deployment" if keeps_start_apart(policy) else "may start the deployment",

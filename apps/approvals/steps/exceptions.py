@@ -1,5 +1,6 @@
 """Writing exceptions: each of the two signs, and the row carries what both say. They ask no roles; verbs do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -111,8 +112,8 @@ def write_exception(
         asked_at=at,
         asked_by=person,
     )
-    _sign(one, Act.ASK, data, signed, person=person, by=by, at=at)
-    record_exception(Event.EXCEPTION_ASKED, one, by=by, at=at, reason=one.reason)
+    said = _sign(one, Act.ASK, data, signed, person=person, by=by, at=at)
+    record_exception(Event.EXCEPTION_ASKED, one, by=by, at=at, details={"reason": one.reason}, data=said)
     return one
 
 
@@ -124,23 +125,31 @@ def write_agreement(
     one.agreed_at, one.agreed_by = at, person
     one.ends_at, one.review_due_at = at + timedelta(minutes=one.minutes), at + REVIEW_WITHIN
     one.save(update_fields=["agreed_at", "agreed_by", "ends_at", "review_due_at"])
-    _sign(one, Act.AGREE, data, signed, person=person, by=by, at=at)
-    record_exception(Event.EXCEPTION_AGREED, one, by=by, at=at)
+    said = _sign(one, Act.AGREE, data, signed, person=person, by=by, at=at)
+    record_exception(Event.EXCEPTION_AGREED, one, by=by, at=at, data=said)
 
 
 def end_exception(one: LegException, *, person: Person, by: Actor, at: datetime, reason: str) -> None:
     """Take it back, agreed or not. What has begun goes on."""
     one.withdrawn_at, one.withdrawn_by, one.end_reason = at, person, reason
     one.save(update_fields=["withdrawn_at", "withdrawn_by", "end_reason"])
-    record_exception(Event.EXCEPTION_WITHDRAWN, one, by=by, at=at, reason=reason)
+    record_exception(Event.EXCEPTION_WITHDRAWN, one, by=by, at=at, details={"reason": reason})
 
 
-def record_exception(event: Event, one: LegException, *, by: Actor, at: datetime, reason: str = "") -> None:
+def record_exception(
+    event: Event,
+    one: LegException,
+    *,
+    by: Actor,
+    at: datetime,
+    details: Mapping[str, str] | None = None,
+    data: Mapping[str, object] | None = None,
+) -> None:
     """Tell it of the exception, its change, its place, its team and both persons."""
-    data: dict[str, object] = {"ref": one.ref, "kind": one.kind, "minutes": one.minutes, "lifts": one.lifts}
+    said: dict[str, object] = {"ref": one.ref, "kind": one.kind, "minutes": one.minutes, "lifts": one.lifts, **(data or {})}
     if one.ends_at and one.review_due_at:
-        data |= {"until": one.ends_at, "due": one.review_due_at}
-    record(event, subject=one, by=by, at=at, refs=refs_of_exception(one), data=data, details={"reason": reason})
+        said |= {"until": one.ends_at, "due": one.review_due_at}
+    record(event, subject=one, by=by, at=at, refs=refs_of_exception(one), data=said, details=details)
 
 
 def refs_of_exception(one: LegException) -> list[Reference]:
@@ -158,6 +167,8 @@ def _taken(leg: Leg, drafted: ExceptionStatement, *, person: Person, by: Actor, 
         raise Refused(error.refusal, about=error.about or leg.change.reference) from error
 
 
-def _sign(one: LegException, act: Act, data: bytes, signed: Signed | None, *, person: Person, by: Actor, at: datetime) -> None:
+def _sign(one: LegException, act: Act, data: bytes, signed: Signed | None, *, person: Person, by: Actor, at: datetime) -> dict[str, object]:
+    """Store a signature; returns what its entry says of it."""
     columns = signature_columns(data, signed, document=EXCEPTION, by=by, at=at)
-    ExceptionSignature.objects.create(exception=one, act=act, person=person, given_at=at, **columns)
+    row = ExceptionSignature.objects.create(exception=one, act=act, person=person, given_at=at, **columns)
+    return {"statement": row.statement_hash}

@@ -1,5 +1,6 @@
 """Writing policies: a wording is never changed, only followed by the next one."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +9,7 @@ from django.db.models import Max
 
 from apps.accounts.models import Person, Team
 from apps.approvals.models import Policy, PolicyProposal, PolicyVersion, ProposalOutcome
-from apps.approvals.policy_body import policy_bytes, read_policy
+from apps.approvals.policy_body import policy_bytes, read_policy, strength_of
 from apps.audit.names import actor_text
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
@@ -56,6 +57,8 @@ def set_policy(
         "digest": policy.version.digest,
         "kind": kind or None,
         "least_risk": least_risk or None,
+        # Whoever verifies an export reads here what a sign-off under this wording was to be proved by.
+        "proof": strength_of(json.loads(data)).value,
         **_hands(proposed_by),
     }
     details = {"name": printed, **_proposer(proposed_by)}

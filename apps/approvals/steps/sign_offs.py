@@ -37,10 +37,8 @@ class Decided:
     reason: str = ""
 
 
-def write_sign_off(
-    change: Change, revision: Revision, *, decided: Decided, by: Actor, at: datetime, signed: Signed | None = None
-) -> SignOff:
-    """Sign and store one decision: in the very bytes that were read, where there are some. Raises Refused.
+def write_sign_off(change: Change, revision: Revision, *, decided: Decided, signed: Signed, by: Actor, at: datetime) -> SignOff:
+    """Sign and store one decision, in the very bytes that were read and proved. Raises Refused.
 
     An earlier one of theirs on the same revision with the same meaning is withdrawn: the newest one speaks. A rejection is
     said of everything, so it withdraws every one."""

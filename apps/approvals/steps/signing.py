@@ -114,11 +114,9 @@ def why_not_proved(by: Actor) -> Refusal | None:
 def taken_statement(signed: Signed | None, drafted: S, *, document: Document[S], person: Person, by: Actor, at: datetime) -> bytes:
     """The bytes that are signed: those that were read, where they still say what would be stated now; raises Refused.
 
-    Without a signed statement those that were just made: for a person who is there by their session and no more."""
+    Nothing is signed that was not read and proved: there is no other way to a sign-off."""
     if signed is None:
-        if by.credential != SESSION:
-            raise Refused(NOT_PROVED)
-        return document.write(drafted)
+        raise Refused(NOT_PROVED)
     try:
         said = document.read(signed.statement)
     except NotAStatement as error:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.approvals.facts import Asked, Supposed, who_must_sign, who_must_sign_change
 from apps.approvals.forms import Question
 from apps.approvals.models import Policy, PolicyProposal
-from apps.approvals.rules import PolicyFacts, QuorumFacts, RuleForecast, group_words, needed_of
+from apps.approvals.rules import PolicyFacts, QuorumFacts, RuleForecast, group_words, needed_of, unproved_words
 from apps.changes.access import get_change
 from apps.changes.states import Kind
 from apps.core.pages import PageRequest
@@ -61,8 +61,13 @@ def shown(asked: Asked) -> dict[str, Any]:
         "rules": [rule_row(one, leg=leg) for one in forecast.rules],
         "tone": "go" if forecast.can_be_met else "stop",
         "icon": "circle-check" if forecast.can_be_met else "user-exclamation",
-        "text": said_of(leg) or ("It can be met." if forecast.can_be_met else " ".join(forecast.cures)),
+        "text": said_of(leg) or (f"It can be met. {unproved(asked)}".rstrip() if forecast.can_be_met else " ".join(forecast.cures)),
     }
+
+
+def unproved(asked: Asked) -> str:
+    """Who could sign and adds a stronger proof first."""
+    return unproved_words(asked.forecast, asked=asked.leg.policy.strength) if asked.leg.policy else ""
 
 
 def said_of(leg: QuorumFacts) -> str:

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.accounts.freshness import anew
 from apps.approvals import actions
 from apps.approvals.access import get_proposal
 from apps.approvals.facts import proposal_facts
@@ -41,6 +42,7 @@ def proposal_page(request: PageRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
+@anew
 def confirmation(request: PageRequest, public_id: UUID) -> HttpResponse:
     """Put it in force."""
     about = get_proposal(request.user, public_id)

@@ -1,4 +1,4 @@
-"""Verbs about services and who owns them."""
+"""Verbs about services, who owns them, and who has a role for one of them alone."""
 
 from datetime import datetime
 from typing import Unpack
@@ -6,18 +6,21 @@ from typing import Unpack
 from django.db.models import Q, QuerySet
 
 from apps.accounts.models import Person
+from apps.accounts.roles import Role
 from apps.audit.names import actor_text
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
 from apps.catalog.facts import person_facts, service_facts
 from apps.catalog.inputs import ServiceFields
-from apps.catalog.models import OwnerKind, Ownership, Service, ServiceAlias
+from apps.catalog.models import OwnerKind, Ownership, Service, ServiceAlias, ServiceRole
 from apps.catalog.rules import (
     why_not_change_place,
     why_not_configure,
     why_not_end_ownership,
+    why_not_give_role,
     why_not_retire_place,
     why_not_start_ownership,
+    why_not_take_role,
 )
 from apps.catalog.steps import add_service, asker, read_service, write_changes
 from apps.core.actors import Actor
@@ -100,3 +103,41 @@ def end_ownership(service_id: int, person_id: int, *, kind: OwnerKind, by: Actor
 def _standing(service: Service, owner: Person, kind: OwnerKind) -> QuerySet[Ownership]:
     own = Q(person=owner) | Q(person__merged_into=owner)
     return Ownership.objects.filter(own, service=service, kind=kind, ended_at__isnull=True)
+
+
+@verb
+def give_service_role(service_id: int, person_id: int, *, role: Role, by: Actor, now: datetime | None = None) -> ServiceRole:
+    """Give a role for one service alone. A role given to oneself is kept: it excludes from signing what is open already."""
+    take_calendar_guard()
+    service, now = Service.objects.lock(service_id, now)
+    holder = Person.objects.get(pk=person_id)
+    stands = _held(service, holder, role).exists()
+    if refusal := why_not_give_role(asker(by), service_facts(service), holder=person_facts(holder), role=role, stands=stands):
+        raise Refused(refusal, about=service.reference)
+    given = ServiceRole.objects.create(service=service, person=holder, role=role, started_at=now, started_by=actor_text(by))
+    _record_role(Event.ROLE_GRANTED, service, holder, role=role, by=by, at=now)
+    return given
+
+
+@verb
+def end_service_role(service_id: int, person_id: int, *, role: Role, by: Actor, now: datetime | None = None) -> None:
+    """Take a role for one service away; it counts from the next decision on."""
+    take_calendar_guard()
+    service, now = Service.objects.lock(service_id, now)
+    holder = Person.objects.get(pk=person_id)
+    standing = _held(service, holder, role)
+    if refusal := why_not_take_role(asker(by), holder=person_facts(holder), role=role, stands=standing.exists()):
+        raise Refused(refusal, about=service.reference)
+    standing.update(ended_at=now, ended_by=actor_text(by))
+    _record_role(Event.ROLE_REVOKED, service, holder, role=role, by=by, at=now)
+
+
+def _held(service: Service, holder: Person, role: Role) -> QuerySet[ServiceRole]:
+    own = Q(person=holder) | Q(person__merged_into=holder)
+    return ServiceRole.objects.filter(own, service=service, role=role, ended_at__isnull=True)
+
+
+def _record_role(event: Event, service: Service, holder: Person, *, role: Role, by: Actor, at: datetime) -> None:
+    data = {"role": role, "team": None, "granted_to_self": by.person_id == holder.public_id}
+    details = {"name": holder.name, "service": service.name}
+    record(event, subject=holder, refs=[service.reference], by=by, at=at, data=data, details=details)

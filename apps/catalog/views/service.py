@@ -4,16 +4,18 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.access import get_person
 from apps.accounts.models import Person, Team
+from apps.accounts.roles import FOR_ONE_SERVICE, Role
 from apps.catalog import actions
 from apps.catalog.access import get_service, may_see, services_for, targets_of
 from apps.catalog.facts import owners_of, service_facts
-from apps.catalog.forms import OWNERS, NewOwner, NewTarget, ServiceSheet
+from apps.catalog.forms import OWNERS, NewOwner, NewRole, NewTarget, ServiceSheet
+from apps.catalog.grants import roles_for
 from apps.catalog.models import Environment, OwnerKind, Service
 from apps.catalog.rules import why_not_configure, why_not_retire_place
 from apps.catalog.steps import asker
@@ -95,6 +97,26 @@ def owner_end(request: PageRequest, slug: str, kind: str, public_id: UUID) -> Ht
 
 
 @require_POST
+def roles(request: PageRequest, slug: str) -> HttpResponse:
+    """Give a role for the service alone."""
+    about, form = get_service(request.user, slug), NewRole(request.POST)
+    if carried_out(form, _give, service=about, by=request.user.actor):
+        return redirect("catalog:service", about.slug)
+    return service_page(request, about, role=form)
+
+
+@require_POST
+def role_end(request: PageRequest, slug: str, role: str, public_id: UUID) -> HttpResponse:
+    """Take a role for the service away."""
+    about, holder = get_service(request.user, slug), get_person(public_id)
+    given = next((one for one in FOR_ONE_SERVICE if one.value.lower() == role), None)
+    if given is None:
+        raise Http404
+    actions.end_service_role(about.pk, holder.pk, role=given, by=request.user.actor)
+    return redirect("catalog:service", about.slug) if may_see(request.user, about) else redirect("catalog:services")
+
+
+@require_POST
 def targets(request: PageRequest, slug: str) -> HttpResponse:
     """Let a service live in an environment."""
     about, form = get_service(request.user, slug), NewTarget(request.POST)
@@ -104,16 +126,17 @@ def targets(request: PageRequest, slug: str) -> HttpResponse:
 
 
 def service_page(request: PageRequest, about: Service, **sent: forms.Form) -> HttpResponse:
-    """The page; `sent` holds the form that was not taken: owner or target."""
+    """The page; `sent` holds the form that was not taken: owner, role or target."""
     asking = asker(request.user.actor, about)
     context: dict[str, Any] = {
         "service": about,
         "owners": [(kind, OWNERS[OwnerKind(kind)], person) for kind, person in owners_of(about)],
+        "workers": [(role.lower(), Role(role).label, person) for role, person in roles_for(about)],
         "targets": targets_of(about),
         "aliases": about.aliases.order_by("slug"),
         "refusal": why_not_configure(asking),
         "retire_refusal": why_not_retire_place(asking, service_facts(about)),
-        "forms": {"owner": NewOwner(), "target": NewTarget()} | sent,
+        "forms": {"owner": NewOwner(), "role": NewRole(auto_id="role_%s"), "target": NewTarget()} | sent,
     }
     return render_page(request, "catalog/service.html", context, status=422 if sent else 200)
 
@@ -128,6 +151,10 @@ def _change(about: Service, *, team: Team, by: Actor, **given: Any) -> Service: 
 
 def _own(*, service: Service, person: Person, kind: OwnerKind, by: Actor) -> None:
     actions.start_ownership(service.pk, person.pk, kind=kind, by=by)
+
+
+def _give(*, service: Service, person: Person, role: Role, by: Actor) -> None:
+    actions.give_service_role(service.pk, person.pk, role=role, by=by)
 
 
 def _live(*, service: Service, environment: Environment, by: Actor) -> None:

@@ -7,7 +7,7 @@ from apps.accounts.steps import person_by_actor
 from apps.audit.attempts import recorded_refusal
 from apps.audit.vocabulary import Event
 from apps.changes.content.templates import Template, read_template
-from apps.changes.facts import model_proposal_facts, person_id, waiting_model_proposal
+from apps.changes.facts import model_proposal_facts, person_id, waiting_model_proposal, was_let_in
 from apps.changes.models import ChangeModel, ChangeModelProposal, ModelOutcome
 from apps.changes.rules import why_not_agree_to_model, why_not_end_model_proposal, why_not_write_model
 from apps.changes.steps.models import (
@@ -80,7 +80,8 @@ def agree_to_change_model(*, proposal_id: int, by: Actor, now: datetime | None =
     take_calendar_guard()
     proposal, now = _proposal(proposal_id, now)
     person = person_by_actor(by)
-    refusal = why_not_agree_to_model(person_id(person), wide_roles(person), proposal=model_proposal_facts(proposal))
+    facts, is_let_in = model_proposal_facts(proposal), was_let_in(person, proposal)
+    refusal = why_not_agree_to_model(person_id(person), wide_roles(person), proposal=facts, is_let_in=is_let_in)
     _refuse(refusal, about=proposal)
     decide_model_proposal(proposal, ModelOutcome.AGREED, person=person, by=by, at=now)
     template, hands = read_template(bytes(proposal.body)), Hands(proposal.proposed_by, person)

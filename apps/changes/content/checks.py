@@ -22,7 +22,7 @@ from apps.changes.content.parts import (
     Strategy,
 )
 from apps.core.refusals import BadContent
-from apps.core.texts import TURNING, why_not_text
+from apps.core.texts import TURNING, why_not_line, why_not_text
 from apps.core.zones import zone_named
 
 TITLE, LINE, TEXT, REPOSITORY, ADDRESS = 200, 120, 10_000, 400, 254
@@ -73,11 +73,11 @@ def _text(field: str, text: str, *, longest: int = TEXT) -> Said:
         yield field, said
 
 
-def _line(field: str, text: str, *, longest: int = LINE, empty: str = "") -> Said:
+def _line(field: str, text: str, *, longest: int = LINE, empty: str = "", may_hide: bool = False) -> Said:
     text = _unified(text).strip()
     if len(text.splitlines()) > 1:
         yield field, "This is one line. Remove the line breaks."
-    elif said := why_not_text(text, longest=longest):
+    elif said := why_not_text(text, longest=longest) if may_hide else why_not_line(text, longest=longest, empty=True):
         yield field, said
     elif empty and not text:
         yield field, empty
@@ -107,13 +107,13 @@ def _scope(scope: Scope) -> Said:
 
 
 def _item(field: str, item: ItemContent) -> Said:
-    yield from _line(f"{field}.service", item.service_name)
+    yield from _line(f"{field}.service", item.service_name, may_hide=True)  # as the catalogue has it
     yield from _line(f"{field}.label", item.label)
     yield from _line(f"{field}.repository", item.repository, longest=REPOSITORY)
     yield from _count(f"{field}.environments", item.environments, most=MOST_ENVIRONMENTS, word="environments")
     yield from _count(f"{field}.identities", item.identities, most=MOST_IDENTITIES, word="identities")
     for environment in item.environments:
-        yield from _line(f"{field}.environments", environment.name)
+        yield from _line(f"{field}.environments", environment.name, may_hide=True)
     if item.identities:
         yield from _identities(f"{field}.identities", item.identities)
 
@@ -193,7 +193,7 @@ def _moment(field: str, moment: datetime | None) -> Said:
 
 
 def _story(story: Story) -> Said:
-    yield from _line("story.title", story.title, longest=TITLE, empty="The title is empty. Say in one line what changes.")
+    yield from _line("story.title", story.title, longest=TITLE, empty="The title is empty. Say in one line what changes.", may_hide=True)
     yield from _text("story.description", story.description)
     yield from _count("story.labels", story.labels, most=MOST_LABELS, word="labels")
     yield from _count("story.told", story.told, most=MOST_TOLD, word="names")

@@ -70,6 +70,8 @@ def _beforehand(template: Template, coverage: Coverage) -> Iterator[tuple[str, s
         yield "kind", "Only STANDARD changes are approved beforehand. Choose STANDARD, or let policies decide."
     if template.rollback.strategy is None:
         yield "rollback.strategy", "Nobody looks at such a change again. Choose how to get back."
+    if not template.plan.steps:
+        yield "plan.steps", "Nobody looks at such a change again. Write at least one step: the steps are what has to stay as it is."
     yield from why_not_coverage(coverage)
 
 

@@ -1,6 +1,7 @@
 """What may be done with a change now, what became of it, and how much could go wrong. Pure answers over frozen facts."""
 
 from apps.changes.rules.modelling import (
+    AGREEING,
     ModelProposalFacts,
     PreApproval,
     why_not_agree_to_model,
@@ -34,6 +35,7 @@ from apps.changes.rules.verbs import (
 )
 
 __all__ = [
+    "AGREEING",
     "Asker",
     "ChangeFacts",
     "Factor",

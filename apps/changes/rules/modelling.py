@@ -22,6 +22,14 @@ class PreApproval:
     agreed_by: str  # empty: the author alone, before there was a second administrator
     at: datetime
     doubts: tuple[str, ...] = ()
+    is_outdated: bool = False  # retired, or another version is in force: no wording makes this one speak again
+
+    @property
+    def cure(self) -> str:
+        """What makes it speak again."""
+        if self.is_outdated:
+            return "Begin a new change from the version in force, or have this one signed."
+        return "Write it as the model says, or have it signed."
 
     @property
     def holds(self) -> bool:
@@ -60,12 +68,19 @@ def why_not_write_model(roles: Collection[str], *, takes_two: bool = False, wait
     return None
 
 
-def why_not_agree_to_model(person_id: UUID | None, roles: Collection[str], *, proposal: ModelProposalFacts) -> Refusal | None:
-    """Another administrator or a release manager, while whoever proposed it still is one and nothing came in between."""
+def why_not_agree_to_model(
+    person_id: UUID | None, roles: Collection[str], *, proposal: ModelProposalFacts, is_let_in: bool = False
+) -> Refusal | None:
+    """Another administrator or a release manager, while whoever proposed it still is one and nothing came in between.
+
+    Whoever lets somebody in does not choose who agrees: IS_LET_IN says that the proposer gave all that lets this person."""
     if refusal := why_not_end_model_proposal(person_id, roles, proposal=proposal):
         return refusal
     if person_id == proposal.proposed_by:
         return not_allowed("own_proposal", "You proposed this yourself.", "Another administrator or a release manager agrees to it.")
+    if is_let_in:
+        said = f"What would let you agree was given to you by {proposal.proposer}, who proposed this."
+        return not_allowed("let_in", said, "Another administrator gives it to you anew, or somebody else agrees.")
     if not proposal.is_proposer_administrator:
         said = f"{proposal.proposer} is no active administrator any more, so one person alone would approve changes beforehand."
         return not_now("proposer_gone", said, "End this proposal; an administrator proposes it anew.")

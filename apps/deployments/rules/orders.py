@@ -130,6 +130,7 @@ class DeploymentFacts:
     state: State
     has_switched: bool = False
     is_way_back: bool = False
+    is_external: bool = False
 
 
 def why_not_abort(facts: DeploymentFacts) -> Refusal | None:
@@ -140,6 +141,10 @@ def why_not_abort(facts: DeploymentFacts) -> Refusal | None:
         )
     if facts.state in FINAL:
         return not_now("over", f"{facts.ref} {STANDINGS[facts.state]}; it is over.", "")
+    if facts.is_external:
+        return not_now(
+            "external", f"{facts.ref} is carried out by CI, where we cannot stop it.", "Cancel the job there, and let it report."
+        )
     if facts.is_way_back:
         return not_now(
             "way_back", f"{facts.ref} takes a bad version away; stopping it would leave that version there.", "Wait until it ends."
@@ -167,11 +172,17 @@ def why_not_settle(facts: DeploymentFacts) -> Refusal | None:
     """Refuse to say what is true; only a deployment that needs a person is settled by one."""
     if not facts.caller.operates:
         return not_allowed("not_operating", "You are no operator or release manager of this service.", WHO_OPERATES)
-    if facts.state is not State.NEEDS_HUMAN:
+    if facts.state is State.NEEDS_HUMAN or (facts.is_external and facts.state is State.UNKNOWN):
+        return None
+    cure = "Its job reports what becomes of it." if facts.is_external else "We ask the target ourselves; this page says what it answers."
+    return not_now("not_waiting_for_you", f"{facts.ref} does not wait for a person.", cure)
+
+
+def why_not_ask_again(facts: DeploymentFacts) -> Refusal | None:
+    """Refuse to ask a target that only CI knows."""
+    if facts.is_external:
         return not_now(
-            "not_waiting_for_you",
-            f"{facts.ref} does not wait for a person.",
-            "We ask the target ourselves; this page says what it answers.",
+            "external", f"{facts.ref} was carried out by CI; we have no driver to ask.", "Look at the target, and say what runs."
         )
     return None
 
@@ -187,6 +198,7 @@ class WayBackFacts:
     is_previous_bad: bool = False
     runs_by_itself: bool = False  # the plan's strategy is one we carry out
     is_irreversible: bool = False
+    is_external: bool = False
 
 
 def why_not_undo(facts: WayBackFacts) -> Refusal | None:
@@ -203,6 +215,8 @@ def why_not_undo(facts: WayBackFacts) -> Refusal | None:
         )
     if facts.is_irreversible:
         return not_now("irreversible", "The plan names a step that cannot be undone.", "Follow the rollback plan by hand.")
+    if facts.is_external:
+        return not_now("external", f"{facts.ref} was carried out by CI.", "Run its rollback job: ccgate rollback, with the ticket it kept.")
     if not facts.runs_by_itself:
         return not_now("by_hand", "The rollback plan is carried out by people.", "Follow its steps; the change page lists them.")
     return None

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""ccgate: ask Change Control whether this version may go to this environment now. One file, Python 3.8 or newer, no packages.
+"""ccgate: ask Change Control whether this version may go to this environment now, begin it, and report what became of it.
 
-Exit code 0 only where the answer is yes and its ticket was verified here; 1 no, 2 not yet, 3 could not tell. Whatever goes wrong
+One file, Python 3.8 or newer, no packages. Exit code 0 only where the answer is yes and its ticket was verified here, or where the
+installation confirmed what was begun or reported; 1 no, 2 not yet, 3 could not tell. Whatever goes wrong
 on the way (no network, a proxy's page, a redirect, half an answer, a wrong key, a bug in this file) is 3: it never fails open.
 
 The installation is CHANGE_CONTROL_URL, the token CHANGE_CONTROL_TOKEN or the file CHANGE_CONTROL_TOKEN_FILE. Tickets are DSSE
@@ -30,12 +31,16 @@ from urllib.parse import urlsplit
 
 ALLOWED, DENIED, PENDING, COULD_NOT_TELL = 0, 1, 2, 3
 AGENT = "ccgate/1"
-CODES = "Exit code 0 is a verified yes; 1 no, 2 not yet, 3 could not tell."
+CODES = "Exit code 0 is a verified yes, or a confirmed report; 1 no, 2 not yet, 3 could not tell."
 LARGEST = 1000000  # bytes of an answer
 SKEW = 300.0  # seconds this machine's clock may differ from the installation's
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 PREDICATE_TYPE = "urn:changecontrol:ticket:v1"
 EVALUATIONS, KEYS = "/api/v1/gate/evaluations", "/.well-known/change-control/jwks.json"
+DEPLOYMENTS = "/api/v1/deployments"
+# What is reported, and the states of the deployment that may follow from it.
+REPORTS = {"started": (), "progress": (), "succeeded": ("SUCCEEDED",), "failed": ("FAILED", "NEEDS_HUMAN"), "rolled-back": ("FAILED",)}
+REFUSALS = (400, 403, 409, 422)  # sending the same again changes nothing
 JSON_TYPES = ("application/json", "application/problem+json", "application/jwk-set+json")
 TICKETS = ("ticket", "rollback_ticket")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -48,10 +53,11 @@ Key = Tuple[bytes, float, float]  # public bytes, and between which seconds of t
 class CouldNotTell(Exception):
     """There is no answer that can be trusted; `cure` says what to do."""
 
-    def __init__(self, said: str, cure: str = "", again: float | None = None) -> None:
+    def __init__(self, said: str, cure: str = "", again: float | None = None, *, away: bool = False) -> None:
         super().__init__(said)
         self.cure = cure
         self.again = again  # seconds after which asking again may help
+        self.away = away  # nobody of the installation has answered
 
 
 # Ed25519 by RFC 8032, verification only: slow, and needs nothing but integers.
@@ -155,7 +161,9 @@ class Installation:
                 return self._read(response, ends)
         except (OSError, http.client.HTTPException, ValueError) as error:
             said = getattr(error, "reason", None) or error
-            raise CouldNotTell(f"{self.url} does not answer: {said}.", "Look at the network and at the installation.", 5) from error
+            raise CouldNotTell(
+                f"{self.url} does not answer: {said}.", "Look at the network and at the installation.", 5, away=True
+            ) from error
         finally:
             late.cancel()
 
@@ -168,7 +176,8 @@ class Installation:
         data = _bounded(response, ends)
         if kind not in JSON_TYPES:
             again = wait or 5 if status in (429, 502, 503, 504) else None
-            raise CouldNotTell(f"The answer ({status}) is {kind}, not JSON: something else answered.", "Look at the proxy.", again)
+            said = f"The answer ({status}) is {kind}, not JSON: something else answered."
+            raise CouldNotTell(said, "Look at the proxy.", again, away=status in (502, 503, 504))
         try:
             answer = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
@@ -294,7 +303,10 @@ def _parts(envelope: Any) -> tuple[bytes, str, bytes]:  # noqa: ANN401 - whateve
 
 
 def _unbase64(text: str) -> bytes:
-    return base64.b64decode(text.encode("ascii"), validate=True)
+    data = base64.b64decode(text.encode("ascii"), validate=True)
+    if base64.b64encode(data).decode("ascii") != text:  # the unused bits of the last character are not signed
+        raise ValueError("base64 in another form")
+    return data
 
 
 def _seconds(text: str) -> float:
@@ -334,9 +346,10 @@ def _asked(installation: Installation, wanted: Wanted, key: str) -> tuple[int, J
     code = _verdict(status, answer, retry)
     answer.pop("permit", None)  # what is verified is said by this file alone
     if code == ALLOWED:
-        permit = open_ticket(answer.get("ticket"), read_keys(_taken(installation.send(KEYS))), wanted, time.time())
+        keys = _taken(installation.send(KEYS))
+        permit = open_ticket(answer.get("ticket"), read_keys(keys), wanted, time.time())
         _check_clock(answer)
-        answer = {**answer, "permit": permit}
+        answer = {**answer, "permit": permit, "keys": keys}
         if permit.get("evaluation") != answer.get("id"):
             raise CouldNotTell("The ticket belongs to another question.")
     return code, answer, retry or 10.0
@@ -354,10 +367,16 @@ def _verdict(status: int, answer: Json, retry: float | None) -> int:
         if code is None:
             raise CouldNotTell("The answer holds no verdict that ccgate knows.", "Fetch the newest ccgate.")
         return code
+    raise _problem(status, answer, retry)
+
+
+def _problem(status: int, answer: Json, retry: float | None) -> CouldNotTell:
     said = str(answer.get("detail") or answer.get("title") or f"The installation answers {status}.")
     for row in answer.get("errors") or []:
         said += f" {row.get('field')}: {row.get('message')}" if isinstance(row, dict) else ""
-    raise CouldNotTell(said, str(answer.get("cure") or ""), (retry or 5) if status in (429, 500, 502, 503, 504) else None)
+    is_busy = status == 409 and answer.get("code") == "busy"
+    again = (retry or 5) if is_busy or status in (429, 500, 502, 503, 504) else None
+    return CouldNotTell(said, str(answer.get("cure") or ""), again, away=status in (500, 502, 503, 504))
 
 
 def _check_clock(answer: Json) -> None:
@@ -367,6 +386,183 @@ def _check_clock(answer: Json) -> None:
         raise CouldNotTell("The answer does not say when it was given.") from error
     if apart > SKEW:
         raise CouldNotTell(f"The answer is of {answer.get('at')}; it is {_moment(time.time())} here.", "Set this machine's clock.")
+
+
+# Deploying
+
+
+class Kept:
+    """The file of `check --ticket-file`: the tickets, and since `begin` the deployment and what is still to be told of it."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.document = path, json.loads(Path(path).read_text("utf-8"), object_pairs_hook=_once)
+        if not isinstance(self.document, dict):
+            raise CouldNotTell(f"{path} holds no ticket.", "Run check with --ticket-file first.")
+
+    @property
+    def begun(self) -> Json:
+        """The deployment that was begun last."""
+        found = self.document.get("begun")
+        if not isinstance(found, dict) or not isinstance(found.get("pending"), list) or not isinstance(found.get("sequence"), int):
+            raise CouldNotTell(f"{self.path} says of no deployment that it has begun.", "Run ccgate begin first.")
+        return found
+
+    @property
+    def owed(self) -> list[Json]:
+        """What the installation was not told yet, oldest first: other deployments than the last, then that one."""
+        earlier, last = self.document.setdefault("earlier", []), self.document.get("begun")
+        return [*earlier, *([last] if isinstance(last, dict) and _owes(last) else [])]
+
+    def begin(self, *, deployment: str = "", ref: str = "", envelope: object = None, offline_at: str = "") -> None:
+        """Remember what has begun; the same again keeps what was reported."""
+        known = self.document.get("begun")
+        if not (isinstance(known, dict) and deployment and known.get("id") == deployment):
+            self.document["earlier"] = self.owed
+            known = {"id": deployment, "ref": ref, "envelope": envelope, "offline_at": offline_at, "sequence": 0, "pending": []}
+        self.document["begun"] = known
+        self.write()
+
+    def write(self) -> None:
+        """Write it, whole or not at all."""
+        write_private(self.path, self.document)
+
+
+def owed_in(path: str) -> list[Json]:
+    """What an earlier run kept there and the installation was not told yet."""
+    try:
+        return Kept(path).owed
+    except (OSError, ValueError, CouldNotTell):
+        return []
+
+
+def write_private(path: str, document: Json) -> None:
+    """Replace a file by one that this user alone can read."""
+    beside = path + ".new"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file)
+    Path(beside).replace(path)
+
+
+def tell(installation: Installation, path: str, body: Json, say: Say, *, key: str = "", retry: float = 0) -> tuple[int, Json]:
+    """Send it until there is an answer: done, or a refusal that stands. The key, or a report's number, makes it happen once."""
+    began = time.monotonic()
+    while True:
+        try:
+            status, answer, wait = installation.send(path, body, key)
+            if status in (200, 201) or (status in REFUSALS and answer.get("code") not in (None, "", "busy")):
+                return status, answer
+            raise _problem(status, answer, wait)
+        except CouldNotTell as error:
+            if error.again is None or time.monotonic() - began + error.again > retry:
+                raise
+            pause = error.again
+            say.note(f"{error} Sending it again in {pause:.0f} s.")
+        time.sleep(max(1.0, pause))
+
+
+def spend(installation: Installation, envelope: object, say: Say, *, retry: float, offline_at: str = "") -> tuple[int, Json]:
+    """Let the deployment begin that a ticket permits; what was begun without the installation is told it with its moment."""
+    payload = _parts(envelope)[0]
+    said, run = _permit(payload)[0], run_of_this_job()
+    body: Json = {"ticket": envelope}
+    body.update({"run": run} if run else {})
+    body.update({"offline_at": offline_at} if offline_at else {})
+    key = "ccgate-begin-" + hashlib.sha256(payload + json.dumps([run, offline_at], sort_keys=True).encode()).hexdigest()
+    status, answer = tell(installation, DEPLOYMENTS, body, say, key=key, retry=retry)
+    if status in REFUSALS:
+        return DENIED, answer
+    named = [answer.get("ticket"), answer.get("action"), answer.get("state"), sorted(answer.get("identities") or [])]
+    is_ours = named == [said["ticket"], said["action"].lower(), "RUNNING", sorted(said["identities"])]
+    if status != 201 or not is_ours or not re.fullmatch(r"[0-9a-f-]{36}", str(answer.get("id"))):
+        raise CouldNotTell("The answer does not say that this deployment has begun.", "Send it again: it begins once.")
+    return ALLOWED, answer
+
+
+def begin_offline(given: argparse.Namespace, kept: Kept, name: str) -> Json:
+    """Begin without the installation, if the ticket proves that this is permitted; raises CouldNotTell."""
+    document = json.loads(Path(given.keys).read_text("utf-8"), object_pairs_hook=_once) if given.keys else kept.document.get("keys")
+    if not isinstance(document, dict):
+        raise CouldNotTell("There are no keys to verify the ticket with.", f"Keep those of {KEYS}, and give --keys.")
+    if not (given.service and given.environment):
+        raise CouldNotTell("Nothing says what is deployed.", "Give --service, --environment and the version, as to check.")
+    given.action = "rollback" if name == "rollback_ticket" else "deploy"
+    now = time.time()
+    permit = open_ticket(kept.document.get(name), read_keys(document), wanted_by(given), now)
+    begins, grace = _seconds(permit["notBefore"]), permit.get("offlineSeconds", 0)
+    if not (type(grace) is int and now < begins + grace):
+        raise CouldNotTell(f"The ticket permits a start without the installation for {plain(grace)} s after {permit['notBefore']}.")
+    kept.begin(envelope=kept.document.get(name), offline_at=_moment(max(now, begins)))
+    return permit
+
+
+def _nothing() -> Json:
+    return {}
+
+
+def _owes(begun: Json) -> bool:
+    return not begun.get("id") or bool(begun.get("pending"))
+
+
+def flush(installation: Installation, kept: Kept, say: Say, *, retry: float) -> tuple[int, Json]:
+    """Send whatever is still to be told, in its order; what is refused for good is not sent again. Returns the answer of the last."""
+    code, answer = ALLOWED, _nothing()
+    for begun in kept.owed:
+        code, answer = _flush(installation, kept, begun, say, retry=retry)
+        if begun is not kept.document.get("begun"):
+            kept.document["earlier"].remove(begun)
+            kept.write()
+            if code != ALLOWED:
+                say.refused(answer)
+    return code, answer
+
+
+def _flush(installation: Installation, kept: Kept, begun: Json, say: Say, *, retry: float) -> tuple[int, Json]:
+    code, answer = ALLOWED, _nothing()
+    if not begun.get("id"):
+        envelope = begun.get("envelope")
+        code, answer = spend(installation, envelope, say, retry=retry, offline_at=str(begun.get("offline_at") or ""))
+        if answer.get("code") == "ticket_spent":  # it may have begun after all, and only the answer was lost
+            code, answer = spend(installation, envelope, say, retry=retry)
+        if code != ALLOWED:
+            return code, answer
+        begun.update({"id": answer["id"], "ref": str(answer.get("ref"))})
+        kept.write()
+    for _ in range(2 * len(begun["pending"])):
+        if not begun["pending"]:
+            break
+        said = begun["pending"][0]
+        status, answer = tell(installation, f"{DEPLOYMENTS}/{begun['id']}/reports", said, say, retry=retry)
+        if answer.get("code") in ("sequence_reused", "out_of_order") and not begun.get("renumbered"):
+            _renumber(installation, begun)
+        else:
+            code = DENIED if status in REFUSALS else code
+            if status not in REFUSALS:
+                _check_reported(status, answer, said, begun["id"])
+            begun["pending"].pop(0)
+            begun.pop("renumbered", None)
+        kept.write()
+    return code, answer
+
+
+def _renumber(installation: Installation, begun: Json) -> None:
+    status, answer, wait = installation.send(f"{DEPLOYMENTS}/{begun['id']}")
+    newest = answer.get("sequence")
+    if status != 200 or type(newest) is not int:
+        raise _problem(status, answer, wait)
+    for number, report in enumerate(begun["pending"], newest + 1):
+        begun["sequence"] = report["sequence"] = number
+    begun["renumbered"] = True
+
+
+def _check_reported(status: int, answer: Json, report: Json, deployment: str) -> None:
+    said, now = answer.get("report"), answer.get("deployment")
+    if status == 200 and isinstance(said, dict) and isinstance(now, dict):
+        states = REPORTS[report["kind"].replace("_", "-")]
+        is_ours = (said.get("sequence"), said.get("kind"), now.get("id")) == (report["sequence"], report["kind"], deployment)
+        if is_ours and (not states or now.get("state") in states):
+            return
+    raise CouldNotTell("The answer does not say that the report was taken.", "Report it again.")
 
 
 # Where the job runs
@@ -454,9 +650,22 @@ class Say:
             lines.append(plain(f"Earliest: {answer['earliest']}"))
         print(plain(title), *(f"  {line}" for line in lines), *([f"  {about}"] if about else []), sep="\n", file=self._out, flush=True)
         if self.as_json:  # without tickets: strangers read logs
-            shown = {name: value for name, value in answer.items() if name not in TICKETS}
+            shown = {name: value for name, value in answer.items() if name not in (*TICKETS, "keys")}
             print(json.dumps({**shown, "exit_code": code}, sort_keys=True))
         _summarise(title, lines, about)
+
+    def done(self, word: str, what: str, more: object, answer: Json) -> None:
+        """What the installation confirmed."""
+        print(f"{word}: {plain(what)}", f"  {plain(more or '')}", sep="\n", file=self._out, flush=True)
+        if self.as_json:
+            print(json.dumps({**answer, "exit_code": ALLOWED}, sort_keys=True))
+
+    def refused(self, answer: Json) -> None:
+        """Why it was refused, and the cure."""
+        said = _problem(409, answer, None)
+        print(f"REFUSED: {plain(said)}", f"  {plain(said.cure)}", sep="\n", file=self._out, flush=True)
+        if self.as_json:
+            print(json.dumps({**answer, "exit_code": DENIED}, sort_keys=True))
 
 
 def lines_of(answer: Json, *, with_cure: bool = True) -> list[str]:
@@ -500,10 +709,8 @@ def check(given: argparse.Namespace) -> int:
     try:
         code, answer = ask(installation_by(given), wanted, say, wait=duration(given.wait), retry=duration(given.retry_for))
         if code == ALLOWED and given.ticket_file:
-            tickets = {name: answer.get(name) for name in TICKETS}
-            descriptor = os.open(given.ticket_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(tickets, file)
+            tickets = {name: answer.get(name) for name in (*TICKETS, "keys")}
+            write_private(given.ticket_file, {**tickets, "earlier": owed_in(given.ticket_file)})
     except CouldNotTell as error:
         answer = {"findings": [{"effect": "BLOCK", "message": f"{error} This is no yes.", "cure": error.cure}], "verdict": None}
         code = COULD_NOT_TELL
@@ -520,6 +727,55 @@ def verify(given: argparse.Namespace) -> int:
     permit = open_ticket(envelope.get(name, envelope), keys, wanted, time.time())
     Say(as_json=given.json).answer(wanted, ALLOWED, {"permit": permit})
     return ALLOWED
+
+
+def begin(given: argparse.Namespace) -> int:
+    """Spend the ticket that check kept, and begin the deployment."""
+    return _begin(given, "ticket")
+
+
+def rollback(given: argparse.Namespace) -> int:
+    """Spend the rollback ticket that check kept, and begin the way back."""
+    return _begin(given, "rollback_ticket")
+
+
+def _begin(given: argparse.Namespace, name: str) -> int:
+    kept, say, retry = Kept(given.ticket_file), Say(as_json=given.json), duration(given.retry_for)
+    installation = installation_by(given)
+    try:
+        flush(installation, kept, say, retry=retry)
+        code, answer = spend(installation, kept.document.get(name), say, retry=retry)
+    except CouldNotTell as error:
+        if not (given.offline and error.away):
+            raise
+        permit = begin_offline(given, kept, name)
+        say.done("BEGUN", f"{permit.get('service')} without the installation", f"{error} The next report tells it.", {"offline": True})
+        return ALLOWED
+    if code == ALLOWED:
+        kept.begin(deployment=answer["id"], ref=str(answer.get("ref")))
+        say.done("BEGUN", f"{answer.get('ref')}: {answer.get('service')} in {answer.get('environment')}", answer.get("url"), answer)
+    else:
+        say.refused(answer)
+    return code
+
+
+def report(given: argparse.Namespace) -> int:
+    """Say what became of the deployment that was begun last."""
+    kept, say = Kept(given.ticket_file), Say(as_json=given.json)
+    begun = kept.begun
+    begun["sequence"] += 1
+    said = {"kind": given.kind.replace("-", "_"), "sequence": begun["sequence"], "occurred_at": _moment(time.time())}
+    said.update({"message": plain(given.message, 400)} if given.message else {})
+    said.update({"has_switched": True} if given.switched else {})
+    begun["pending"].append(said)
+    kept.write()  # before it is sent: what is lost on the way is sent by the next one
+    code, answer = flush(installation_by(given), kept, say, retry=duration(given.retry_for))
+    now = answer.get("deployment") or {}
+    if code == ALLOWED:
+        say.done("REPORTED", f"{begun['ref']} {given.kind}", f"It is {now.get('state')}.", answer)
+    else:
+        say.refused(answer)
+    return code
 
 
 def installation_by(given: argparse.Namespace) -> Installation:
@@ -563,31 +819,44 @@ def duration(text: str) -> float:
 
 def arguments() -> argparse.ArgumentParser:
     """What can be said to ccgate."""
-    parser = _Parser(prog="ccgate", description="Ask Change Control before deploying.", epilog=CODES)
+    parser = _Parser(prog="ccgate", description="Ask Change Control before deploying, and tell it what became of it.", epilog=CODES)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, work, about in (("check", check, "ask the gate"), ("verify", verify, "verify a ticket without the installation")):
-        command = commands.add_parser(name, help=about, description=(work.__doc__ or "").strip())
+    for work in (check, begin, report, rollback, verify):
+        name, about = work.__name__, (work.__doc__ or "").strip()
+        command = commands.add_parser(name, help=about, description=about)
         command.set_defaults(work=work)
-        command.add_argument("--service", required=True, help="short name of the service")
-        command.add_argument("--environment", required=True, help="short name of the environment")
-        command.add_argument("--commit", default="", help="full id of the commit")
-        command.add_argument("--digest", action="append", default=[], help="SHA-256 of an artifact; may be given again")
-        command.add_argument("--config", action="append", default=[], help="SHA-256 of an attached plan")
-        command.add_argument("--action", choices=("deploy", "rollback"), default="deploy")
         command.add_argument("--json", action="store_true", help="print the answer as JSON; words go to stderr")
-        command.add_argument(
-            "--ticket-file", default="", required=name == "verify", help="where the tickets are written (check) or read (verify)"
-        )
-    check_only, verify_only = commands.choices["check"], commands.choices["verify"]
-    check_only.add_argument("--url", default="", help="the installation; else CHANGE_CONTROL_URL")
-    check_only.add_argument("--wait", default="0", metavar="30m", help="how long to wait for what is not yet allowed")
-    check_only.add_argument(
-        "--retry-for", default="60s", metavar="60s", help="how long an installation that does not answer is asked again"
-    )
-    check_only.add_argument("--timeout", default="15s", metavar="15s", help="how long one request may take")
-    check_only.add_argument("--ca-file", default="", help="certificates that sign the installation's own")
-    verify_only.add_argument("--keys", required=True, help=f"the key set, kept from {KEYS}")
+        command.add_argument("--ticket-file", default="", required=name != "check", help="where the tickets are kept")
+        if name != "report":
+            _version(command, is_needed=name in ("check", "verify"))
+        if name in ("check", "verify"):
+            command.add_argument("--action", choices=("deploy", "rollback"), default="deploy")
+        if name in ("begin", "rollback", "verify"):
+            command.add_argument("--keys", default="", required=name == "verify", help=f"the key set, kept from {KEYS}")
+        if name in ("begin", "rollback"):
+            command.add_argument("--offline", action="store_true", help="begin without an installation that is away, if the ticket permits")
+        if name != "verify":
+            _way(command)
+    commands.choices["check"].add_argument("--wait", default="0", metavar="30m", help="how long to wait for what is not yet allowed")
+    commands.choices["report"].add_argument("kind", choices=tuple(REPORTS), help="what became of it")
+    commands.choices["report"].add_argument("--message", default="", help="one line for people")
+    commands.choices["report"].add_argument("--switched", action="store_true", help="with failed: users saw the new version")
     return parser
+
+
+def _version(command: argparse.ArgumentParser, *, is_needed: bool) -> None:
+    command.add_argument("--service", default="", required=is_needed, help="short name of the service")
+    command.add_argument("--environment", default="", required=is_needed, help="short name of the environment")
+    command.add_argument("--commit", default="", help="full id of the commit")
+    command.add_argument("--digest", action="append", default=[], help="SHA-256 of an artifact; may be given again")
+    command.add_argument("--config", action="append", default=[], help="SHA-256 of an attached plan")
+
+
+def _way(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--url", default="", help="the installation; else CHANGE_CONTROL_URL")
+    command.add_argument("--retry-for", default="60s", metavar="60s", help="how long an installation that does not answer is asked again")
+    command.add_argument("--timeout", default="15s", metavar="15s", help="how long one request may take")
+    command.add_argument("--ca-file", default="", help="certificates that sign the installation's own")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -23,6 +23,7 @@ from apps.gate.rules.shapes import (
     TargetFacts,
 )
 from apps.gate.rules.table import FIRST, KEPT, NOT_YET, RULES, SWITCHABLE, Rule
+from apps.gate.rules.ways import Step, Way, way_to_yes
 
 __all__ = [
     "FIRST",
@@ -53,7 +54,10 @@ __all__ = [
     "RungFacts",
     "ServiceFacts",
     "SlotFacts",
+    "Step",
     "TargetFacts",
     "Verdict",
+    "Way",
     "judge",
+    "way_to_yes",
 ]

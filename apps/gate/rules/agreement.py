@@ -19,7 +19,7 @@ def agreed(case: Case) -> Iterable[Finding]:
     beforehand = case.leg.quorum.pre_approval
     if beforehand is not None:
         said = f"The model {beforehand.model} does not approve {where} beforehand. {' '.join(beforehand.doubts)}"
-        yield warn("not_beforehand", said, "Write it as the model says, or have it signed.")
+        yield warn("not_beforehand", said, beforehand.cure)
     if not answer.rules:
         yield block("no_policy", f"No policy says who agrees to {where}.", "Write a policy for it.", who="an administrator")
     for rule in answer.rules:

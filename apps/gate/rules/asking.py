@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from apps.gate.rules.cases import Case
+from apps.gate.rules.cases import APPROVED, Case
 from apps.gate.rules.findings import Finding, block
-from apps.gate.rules.shapes import AskerKind
+from apps.gate.rules.shapes import AskerFacts, AskerKind, EnvironmentFacts
 
 ADMINISTRATOR = "an administrator"
 
@@ -15,13 +15,33 @@ def may_ask(case: Case) -> Iterable[Finding]:
     if asker.kind is AskerKind.UNKNOWN:
         yield block("unknown_token", "Nobody issued this token.", "Use a gate token of this installation.", who=ADMINISTRATOR, final=True)
     elif not asker.is_live:
-        yield block("token_over", f"The token {asker.name} has expired or was revoked.", "Use a new one.", who=ADMINISTRATOR, final=True)
+        said = f"The {_kind(asker)} {asker.name} has expired or was revoked."
+        yield block("token_over", said, "Use a new one.", who=ADMINISTRATOR, final=True)
     elif question.action not in asker.actions:
-        said = f"The token {asker.name} may not ask for the action {question.action.lower()}."
-        yield block("action_out_of_scope", said, "Use a token for this action.", who=ADMINISTRATOR, final=True)
+        said = f"The {_kind(asker)} {asker.name} may not ask for the action {question.action.lower()}."
+        yield block("action_out_of_scope", said, f"Use a {_kind(asker)} for this action.", who=ADMINISTRATOR, final=True)
     elif not (_in(asker.service_ids, case.facts.service) and _in(asker.environment_ids, case.facts.environment)):
-        said = f"The token {asker.name} is not for {question.service} in {question.environment}."
-        yield block("out_of_scope", said, "Use a token for this service and environment.", who=ADMINISTRATOR, final=True)
+        said = f"The {_kind(asker)} {asker.name} is not for {question.service} in {question.environment}."
+        yield block("out_of_scope", said, f"Use a {_kind(asker)} for this service and environment.", who=ADMINISTRATOR, final=True)
+    else:
+        yield from _fit_for(asker, case.facts.environment)
+
+
+def _fit_for(asker: AskerFacts, environment: EnvironmentFacts | None) -> Iterable[Finding]:
+    """Where people must agree, no job asks that runs code which nobody of the project has taken in."""
+    job = asker.workload
+    if job is None or environment is None or environment.change_required != APPROVED:
+        return
+    if job.is_merge_request:
+        said = f"The job runs for a merge request or a fork, and {environment.name} asks for approval."
+        yield block("merge_request", said, "Ask from a pipeline of the branch or tag itself.", who="whoever runs the pipeline", final=True)
+    elif job.is_protected is False:
+        said = f"The job runs on a ref that is not protected, and {environment.name} asks for approval."
+        yield block("ref_not_protected", said, "Protect the branch or tag, then run the job again.", who="a maintainer")
+
+
+def _kind(asker: AskerFacts) -> str:
+    return "trust" if asker.kind is AskerKind.WORKLOAD else "token"
 
 
 def known_target(case: Case) -> Iterable[Finding]:

@@ -18,12 +18,16 @@ LATER = tuple(rule for rule in RULES if rule not in FIRST)
 
 def judge(facts: Facts) -> Verdict:
     """Answer the question. Who asks and where comes first; then the best verdict of the legs that name the version."""
+    return max(verdicts(facts), key=lambda verdict: BEST[verdict.verdict])  # of equals the first: the oldest change
+
+
+def verdicts(facts: Facts) -> list[Verdict]:
+    """One verdict for each leg that could be meant; where who asks or the place is in the way, that alone."""
     opening = Case(facts)
     for rule in FIRST:
-        if found := _applied(rule, opening):
-            return _verdict(opening, found, ())
-    verdicts = [_judged(case) for case in cases(facts)]
-    return max(verdicts, key=lambda verdict: BEST[verdict.verdict])  # of equals the first: the oldest change
+        if found := applied(rule, opening):
+            return [_verdict(opening, found, ())]
+    return [_judged(case) for case in cases(facts)]
 
 
 def cases(facts: Facts) -> list[Case]:
@@ -46,14 +50,15 @@ def _judged(case: Case) -> Verdict:
     findings: list[Finding] = []
     passed = [rule.name for rule in FIRST]
     for rule in LATER:
-        found = _applied(rule, case)
+        found = applied(rule, case)
         findings += found
         if not found and case.facts.modes.get(rule.name) != Mode.OFF:
             passed.append(rule.name)
     return _verdict(case, findings, passed)
 
 
-def _applied(rule: Rule, case: Case) -> list[Finding]:
+def applied(rule: Rule, case: Case) -> list[Finding]:
+    """What a rule finds here, as the environment applies it."""
     mode = case.facts.modes.get(rule.name, Mode.ENFORCED) if rule.can_be_off else Mode.ENFORCED
     if mode == Mode.OFF:
         return []

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from apps.approvals.rules import ExceptionFacts, QuorumFacts
 from apps.changes.content import Period, Rollback
+from apps.gate.rules.workloads import Workload
 
 
 class Action(StrEnum):
@@ -21,6 +22,7 @@ class AskerKind(StrEnum):
     """Who asks; SYSTEM is our own worker or page, UNKNOWN a credential nobody issued."""
 
     TOKEN = "TOKEN"  # noqa: S105 - a kind, not a secret
+    WORKLOAD = "WORKLOAD"
     PERSON = "PERSON"
     SYSTEM = "SYSTEM"
     UNKNOWN = "UNKNOWN"
@@ -35,12 +37,13 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The pipeline run that asks, as it names itself; recorded, never trusted."""
+    """The pipeline run that asks. What a CI job proved of itself; otherwise as it names itself: recorded, never trusted."""
 
     system: str = ""
     id: str = ""
     attempt: int = 1
     url: str = ""
+    actor: str = ""  # who made it run, where its issuer says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Question:
     action: Action = Action.DEPLOY
     run: Run | None = None
     credential: bytes | None = None  # SHA-256 of the bearer token; None: our own machinery asks
+    workload: Workload | None = None  # the CI job whose trust the credential is
     is_personal: bool = False  # the credential has the form of a person's token, not of a pipeline's
     key: str = ""  # the Idempotency-Key
     leg_id: int | None = None  # judge this leg, not whichever matches
@@ -73,6 +77,7 @@ class AskerFacts:
     environment_ids: frozenset[int] | None = None
     detail: Detail = Detail.FULL
     sees_restricted: bool = True
+    workload: Workload | None = None  # the CI job that asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class EnvironmentFacts:
     change_required: str
     zone: str
     is_retired: bool
+    offline_minutes: int = 0  # for how long a yes permits a start while we are away
 
 
 @dataclass(frozen=True, slots=True)

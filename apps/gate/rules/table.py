@@ -29,6 +29,8 @@ FIRST = (
             "token_over": "the token has expired or was revoked",
             "action_out_of_scope": "the token is not for this action",
             "out_of_scope": "the token is not for this service and environment",
+            "merge_request": "a CI job for a merge request or a fork asks where people must agree",
+            "ref_not_protected": "a GitLab job on a ref that is not protected asks where people must agree",
         },
     ),
     Rule(
@@ -154,6 +156,5 @@ KEPT = frozenset(rule.name for rule in RULES if not rule.can_be_off)
 NOT_YET = {
     "Evidence": "tests, scan and provenance present for the artifact",
     "Rehearsal": "the rollback plan was rehearsed lately enough",
-    "Workload identity": "a CI job proves itself by its issuer instead of a token",
     "Dependencies": "no dependency's way back is taken away",
 }

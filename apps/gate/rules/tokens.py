@@ -7,6 +7,7 @@ from apps.gate.rules.shapes import Action
 from apps.gate.rules.table import RULES, SWITCHABLE
 
 LONGEST_DAYS = 400  # a year, with time to rotate
+LONGEST_OVERLAP = 720  # hours: a month
 
 
 def why_not_administer(*, is_administrator: bool) -> Refusal | None:
@@ -34,6 +35,19 @@ def why_not_scope(
 def why_not_revoke(name: str, *, is_revoked: bool) -> Refusal | None:
     """A token is revoked once."""
     return not_now("already_revoked", f"The token {name} is revoked already.") if is_revoked else None
+
+
+def why_not_rotate(name: str, *, is_live: bool) -> Refusal | None:
+    """What nobody can use any more is not continued."""
+    if is_live:
+        return None
+    return not_now("token_over", f"The token {name} has expired or was revoked.", "Issue a new one.")
+
+
+def errors_in_rotation(*, days: int, hours: int) -> dict[str, list[str]]:
+    """What to show beside each field of a rotation."""
+    errors = {} if 1 <= days <= LONGEST_DAYS else {"days": [f"A token lives 1 to {LONGEST_DAYS} days."]}
+    return errors | ({} if 1 <= hours <= LONGEST_OVERLAP else {"hours": [f"Both work for 1 to {LONGEST_OVERLAP} hours."]})
 
 
 def why_not_mode(rule: str) -> Refusal | None:

@@ -15,7 +15,7 @@ from apps.accounts.roles import Role
 from apps.approvals.facts import standing_delegations
 from apps.approvals.models import Delegation
 from apps.catalog.access import services_for
-from apps.catalog.models import Ownership, Service
+from apps.catalog.models import Ownership, Service, ServiceRole
 from apps.home.facts.exporting import line
 
 MOST = 300
@@ -31,7 +31,7 @@ class Reviewed:
     person: Person
     signs_by: SignsBy
     wide: list[str] = field(default_factory=list)
-    scoped: list[tuple[str, str]] = field(default_factory=list)  # role, team
+    scoped: list[tuple[str, str]] = field(default_factory=list)  # role, a team's services or one service
     owned: list[tuple[str, Service]] = field(default_factory=list)  # business or technical, service
     stands_in: list[tuple[str, str]] = field(default_factory=list)  # for whom, for what and until when
     tokens: int = 0
@@ -57,6 +57,7 @@ def reviewed(reader: Person, *, text: str = "", service: Service | None = None, 
     for row in found.values():
         for grant in row.person.granted:  # type: ignore[attr-defined]  # loaded by people_like
             _add(row, grant, service)
+    _workers(found, reader, service)
     _owners(found, reader, service)
     _stand_ins(found, reader, service)
     _tokens(found)
@@ -68,7 +69,8 @@ def _acting_on(service: Service) -> set[int]:
     scope = Q(team__isnull=True) | Q(team=service.team_id)
     granted = RoleGrant.objects.filter(scope, revoked_at__isnull=True).values_list("person", flat=True)
     owning = Ownership.objects.filter(service=service, ended_at__isnull=True).values_list(STANDS_AS, flat=True)
-    acting = {*granted, *owning}
+    working = ServiceRole.objects.filter(service=service, ended_at__isnull=True).values_list(STANDS_AS, flat=True)
+    acting = {*granted, *owning, *working}
     return acting | {one.delegate.merged_into_id or one.delegate_id for one in _delegations(service) if _principal(one) in acting}
 
 
@@ -86,6 +88,15 @@ def _add(row: Reviewed, grant: RoleGrant, service: Service | None) -> None:
         row.wide.append(Role(grant.role).label)
     elif service is None or grant.team_id == service.team_id:
         row.scoped.append((Role(grant.role).label, f"services of {grant.team.name}"))
+
+
+def _workers(found: dict[int, Reviewed], reader: Person, service: Service | None) -> None:
+    held = Q(person__in=found) | Q(person__merged_into__in=found)
+    rows = ServiceRole.objects.filter(held, ended_at__isnull=True, service__in=services_for(reader)).select_related("service", "person")
+    for one in rows.filter(Q(service=service) if service else Q()).order_by("service__name", "role"):
+        row, given = found[one.person.merged_into_id or one.person_id], (Role(one.role).label, one.service.name)
+        if given not in row.scoped:
+            row.scoped.append(given)
 
 
 def _owners(found: dict[int, Reviewed], reader: Person, service: Service | None) -> None:

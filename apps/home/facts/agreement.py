@@ -18,6 +18,7 @@ from apps.approvals.rules import (
     quorum,
     stands,
     to_come,
+    unproved_words,
 )
 from apps.changes.models import Change
 from apps.changes.rules import PreApproval
@@ -173,8 +174,13 @@ def feasible(leg: QuorumFacts) -> dict[str, str]:
     return {
         "tone": "go",
         "icon": "circle-check",
-        "text": f"{place} can be agreed: {len(able)} {'person' if len(able) == 1 else 'people'} can sign.",
+        "text": f"{place} can be agreed: {len(able)} {'person' if len(able) == 1 else 'people'} can sign. {unproved(leg)}".rstrip(),
     }
+
+
+def unproved(leg: QuorumFacts) -> str:
+    """Who of them adds a stronger proof first."""
+    return unproved_words(forecast(leg), asked=leg.policy.strength) if leg.policy else ""
 
 
 def excluded_words(legs: Collection[QuorumFacts]) -> str:

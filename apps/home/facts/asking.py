@@ -8,12 +8,12 @@ from operator import or_
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from apps.accounts.facts import standing_grants
 from apps.accounts.models import Membership, Person, RoleGrant
 from apps.approvals.facts import policy_facts
 from apps.approvals.models import Decision, Implementer, Policy, SignOff
 from apps.approvals.rules import Group, PolicyFacts
-from apps.catalog.models import ChangeRequired, Ownership
+from apps.catalog.grants import Grants, grant_rows
+from apps.catalog.models import ChangeRequired, Ownership, ServiceRole
 from apps.changes.access import changes_for
 from apps.changes.models import Change, Leg
 from apps.changes.states import State
@@ -26,7 +26,7 @@ class Hats:
 
     people: frozenset[object]  # public ids
     owned: frozenset[tuple[str, int]]  # kind, service
-    roles: frozenset[tuple[str, int | None]]  # role, team; None: for everything
+    grants: Grants
     teams: frozenset[object]  # public ids
 
     def condition(self, group: Group) -> Q | None:
@@ -36,8 +36,14 @@ class Hats:
                 services = {service for kind, service in self.owned if group.owner in {"ANY", kind}}
                 return Q(service__in=services) if services else None
             case "ROLE":
-                where = {team for role, team in self.roles if role == group.role}
-                return Q() if None in where else Q(service__team__in=where) if where else None
+                where = {tuple(scope) for role, *scope in self.grants if role == group.role}
+                if (None, None) in where:
+                    return Q()
+                return (
+                    Q(service__team__in={team for team, _ in where if team}) | Q(service__in={one for _, one in where if one})
+                    if where
+                    else None
+                )
             case "TEAM":
                 return Q() if group.team in self.teams else None
         return Q() if self.people & group.persons else None
@@ -52,7 +58,7 @@ def hats_of(persons: Iterable[int]) -> Hats:
     return Hats(
         people=frozenset(ids.values()),
         owned=frozenset((kind, service) for kind, service in owned),
-        roles=frozenset(standing_grants().filter(person__in=rows).values_list("role", "team")),
+        grants=frozenset(grant_rows(*rows)),
         teams=frozenset(Membership.objects.filter(person__in=rows, ended_at__isnull=True).values_list("team__public_id", flat=True)),
     )
 
@@ -130,5 +136,6 @@ def _gone() -> Q:
     owned = Ownership.objects.filter(whose, ended_at__gt=OuterRef("given_at"))
     member = Membership.objects.filter(whose, ended_at__gt=OuterRef("given_at"))
     held = RoleGrant.objects.filter(whose, revoked_at__gt=OuterRef("given_at"))
+    worked = ServiceRole.objects.filter(whose, ended_at__gt=OuterRef("given_at"))
     inactive = Q(person__is_active=False) | Q(delegation__person__is_active=False)
-    return inactive | Q(Exists(owned)) | Q(Exists(member)) | Q(Exists(held))
+    return inactive | Q(Exists(owned)) | Q(Exists(member)) | Q(Exists(held)) | Q(Exists(worked))

@@ -13,8 +13,9 @@ from apps.approvals.facts import review_facts
 from apps.approvals.models import Decision, LegException, SignOff
 from apps.approvals.rules import PASSKEY, ReviewFacts, own_sign_offs, stands, why_not_approve, why_not_send_back, why_not_withdraw_sign_off
 from apps.audit.stream import Rows, entries_in, latest
+from apps.catalog.grants import Grants
 from apps.catalog.models import Service
-from apps.changes.facts import Grants, asker_of, change_facts, content_of, risk_in
+from apps.changes.facts import asker_of, change_facts, content_of, risk_in
 from apps.changes.models import Change, Leg, Revision
 from apps.changes.rules import (
     Asker,
@@ -72,6 +73,7 @@ class Stream:
 
     entries: list[dict[str, object]]
     older_than: UUID | None
+    newest: UUID | None  # none where a later page of it is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,8 @@ def stream_of(change: Change, newest: Rows, *, before: UUID | None, known: dict[
     found = latest(about(change), limit=ENTRIES + 1, before=before) if before else entries_in(newest)
     here = reverse("home:change", args=[change.ref])
     entries = [{**line, "url": "" if line["url"] == here else line["url"]} for line in told(found[:ENTRIES], known=known)]
-    return Stream(entries, found[ENTRIES - 1].id if len(found) > ENTRIES else None)
+    seen = found[0].id if found and not before else None
+    return Stream(entries, found[ENTRIES - 1].id if len(found) > ENTRIES else None, seen)
 
 
 def own_agreement(person: Person, review: ReviewFacts, sign_offs: Iterable[SignOff]) -> OwnSignOff | None:

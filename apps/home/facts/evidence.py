@@ -37,8 +37,9 @@ class PieceShown:
 
     @property
     def link(self) -> str:
-        """Where a link leads; empty for a file."""
-        return self.upload.file.link if self.upload else ""
+        """Where a link leads; empty for a file, and for what is no address of the web, however it was kept."""
+        link = self.upload.file.link if self.upload else ""
+        return link if link.startswith("https://") else ""
 
     @property
     def size(self) -> int | None:

@@ -1,31 +1,53 @@
 """Every exception in a list: by team and state, what is owed, and how many each team was given."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import TruncMonth
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from apps.accounts.access import teams_of
 from apps.accounts.models import Person, Team
 from apps.approvals.access import exceptions_for
-from apps.approvals.facts import proofs_of
+from apps.approvals.facts import proved, read_exceptions
 from apps.approvals.models import LegException
-from apps.approvals.rules import ExceptionKind, ExceptionState
+from apps.approvals.rules import ASK_HOLDS, ExceptionKind, ExceptionState
 from apps.changes.access import changes_for
-from apps.home.facts.exceptions import Told
+from apps.home.facts.exceptions import Told, told_exceptions
 
-PAGE, MONTHS = 30, timedelta(days=183)
+PAGE, LOOKS, MOST_COUNTED, MONTHS = 30, 4, 1000, timedelta(days=183)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the list shows: of which team, in which state, and where the page begins."""
+    """What the list shows: of which team, in which state, agreed in which month, and where the page begins."""
 
     team: str = ""
     state: str = ""
     before: int | None = None
+    month: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one team was given in one month."""
+
+    month: date
+    team: str
+    slug: str
+    kinds: Counter[str]
+
+    @property
+    def total(self) -> int:
+        """All kinds together."""
+        return self.kinds.total()
+
+    @property
+    def words(self) -> str:
+        """By kind."""
+        return ", ".join(f"{self.kinds[kind]} {kind.lower()}" for kind in ExceptionKind if self.kinds[kind])
 
 
 STATES: Mapping[str, tuple[str, str]] = {
@@ -38,21 +60,33 @@ STATES: Mapping[str, tuple[str, str]] = {
 
 
 def listed_exceptions(person: Person, chosen: Chosen, *, now: datetime) -> tuple[list[Told], int | None]:
-    """One page of exceptions, the newest first, and where the next one begins. A fixed number of statements."""
+    """One page of exceptions, the newest first, and where the next one begins. What stands nowhere near its tab is looked through."""
     found = _chosen(exceptions_for(person), chosen, now=now)
-    rows = [*found[: PAGE + 1]]
-    page = rows[:PAGE]
-    proofs = proofs_of(page)
-    told_rows = [Told(one, *_at_a_glance(one, is_proved=proofs[one.pk] is not None, now=now)) for one in page]
-    return told_rows, page[-1].pk if len(rows) > PAGE else None
+    shown: list[Told] = []
+    last: int | None = None
+    for _ in range(LOOKS):
+        rows = [*(found if last is None else found.filter(pk__lt=last))[: PAGE + 1]]
+        for one in told_exceptions(rows[:PAGE], now=now):
+            if len(shown) == PAGE:
+                return shown, last
+            last = one.one.pk
+            if _belongs(one, chosen.state):
+                shown.append(one)
+        if len(rows) <= PAGE:
+            return shown, None
+    return shown, last
 
 
-def counted_by_team(person: Person, *, now: datetime) -> list[dict[str, object]]:
-    """How many exceptions each team was given in each of the last six months, the newest month first."""
-    given = LegException.objects.filter(agreed_at__gte=now - MONTHS, leg__change__in=changes_for(person))
-    rows = given.annotate(month=TruncMonth("agreed_at")).values("month", "team__name", "team__slug").order_by("-month", "team__name")
-    counted = rows.annotate(count=Count("pk"), emergencies=Count("pk", filter=Q(kind=ExceptionKind.EMERGENCY.value)))
-    return [{**row} for row in counted]
+def counted_by_team(person: Person, *, now: datetime) -> list[Counted]:
+    """How many exceptions each team was given in each of the last six months, the newest month first; only what is proved."""
+    given = read_exceptions().filter(agreed_at__gte=now - MONTHS, leg__change__in=changes_for(person))
+    counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for one in proved(given.order_by("-pk")[:MOST_COUNTED]):
+        if one.agreed_at is not None:
+            counts[f"{timezone.localtime(one.agreed_at):%Y-%m}", one.team.name, one.team.slug][one.kind] += 1
+    ordered = sorted(counts.items(), key=lambda item: item[0][1])
+    ordered.sort(key=lambda item: item[0][0], reverse=True)
+    return [Counted(date.fromisoformat(f"{month}-01"), name, slug, kinds) for (month, name, slug), kinds in ordered]
 
 
 def teams_with_exceptions(person: Person) -> list[Team]:
@@ -62,22 +96,30 @@ def teams_with_exceptions(person: Person) -> list[Team]:
 
 
 def _chosen(found: QuerySet[LegException], chosen: Chosen, *, now: datetime) -> QuerySet[LegException]:
-    waiting = Q(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True)
+    undecided = Q(agreed_at__isnull=True, refused_at__isnull=True, withdrawn_at__isnull=True, lapsed_at__isnull=True)
+    waiting = undecided & Q(asked_at__gt=now - ASK_HOLDS)
     live = Q(agreed_at__isnull=False, withdrawn_at__isnull=True, ends_at__gt=now)
     owing = Q(agreed_at__isnull=False, reviewed_at__isnull=True)
-    states = {"waiting": waiting, "live": live, "owing": owing, "overdue": owing & Q(review_due_at__lte=now), "over": ~waiting & ~live}
+    states = {"waiting": waiting, "live": live, "owing": owing, "overdue": owing & Q(review_due_at__lte=now), "over": ~waiting}
     found = found.filter(states.get(chosen.state, Q()))
     if chosen.team:
         found = found.filter(team__slug=chosen.team)
+    if chosen.month is not None:
+        start = timezone.make_aware(datetime(chosen.month.year, chosen.month.month, 1))  # noqa: DTZ001 - made aware in the reader's zone
+        after = (start + timedelta(days=32)).replace(day=1)
+        found = found.filter(agreed_at__gte=start, agreed_at__lt=after)
     return found.filter(pk__lt=chosen.before) if chosen.before is not None else found
 
 
-def _at_a_glance(one: LegException, *, is_proved: bool, now: datetime) -> tuple[ExceptionState, str, str]:
-    """Where it stands by its rows and its proof; what voids it beside them is told on its page."""
-    if one.refused_at or one.withdrawn_at:
-        return (ExceptionState.REFUSED if one.refused_at else ExceptionState.WITHDRAWN), "", ""
-    if one.ends_at and now >= one.ends_at:
-        return ExceptionState.ENDED, "", ""
-    if not is_proved:
-        return ExceptionState.VOID, "its signatures do not prove it", "Run the audit verifier."
-    return (ExceptionState.LIVE if one.agreed_at else ExceptionState.WAITING), "", ""
+def _belongs(one: Told, tab: str) -> bool:
+    """Whether a tab shows it, by where it stands and not by its columns alone."""
+    match tab:
+        case "waiting":
+            return one.state is ExceptionState.WAITING
+        case "live":
+            return one.state is ExceptionState.LIVE
+        case "owing" | "overdue":
+            return one.owes_review and one.is_proved
+        case "over":
+            return one.state not in {ExceptionState.WAITING, ExceptionState.LIVE}
+    return True

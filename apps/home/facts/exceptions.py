@@ -1,31 +1,31 @@
 """Exceptions as pages show them: what would be lifted, who could agree, where one stands, what teams owe."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from apps.accounts.access import is_member
 from apps.accounts.factors import Means, means_of
 from apps.accounts.models import Person
 from apps.approvals.exception_statement import AGREE, ASK, ExceptionStatement, exception_challenge, read_exception
 from apps.approvals.facts import (
+    Judged,
     agreers_of,
+    debtors_of,
     excepted_leg,
     exception_facts,
-    exceptions_facts,
+    judged,
     place_of,
     waiting_exceptions,
 )
 from apps.approvals.models import LegException
 from apps.approvals.rules import (
-    ASK_HOLDS,
     LIFTABLE,
     PASSKEY,
     PASSWORD_AND_CODE,
-    ExceptionFacts,
     ExceptionKind,
     ExceptionState,
+    Given,
     state_of,
     void_words,
     why_not_agree_exception,
@@ -42,8 +42,10 @@ from apps.catalog.facts import person_facts
 from apps.changes.access import changes_for
 from apps.changes.models import Leg
 from apps.core.refusals import Refusal
+from apps.deployments.models import Deployment
 from apps.gate.judgement import verdict_now
-from apps.gate.rules import Effect, Finding, Verdict
+from apps.gate.rules import Finding, Verdict
+from apps.home.facts.exception_ways import Way, in_the_way, passed_by, stays_after, ways_of, why_no_way
 from apps.home.facts.naming import told
 from apps.home.facts.signing_panel import passkey_options
 from apps.home.facts.stating import lines_of
@@ -55,6 +57,8 @@ WORDS: Mapping[ExceptionState, tuple[str, str, str]] = {
     ExceptionState.ENDED: ("mute", "clock", "Ended"),
     ExceptionState.REFUSED: ("stop", "circle-x", "Refused"),
     ExceptionState.WITHDRAWN: ("mute", "circle-minus", "Withdrawn"),
+    ExceptionState.LAPSED: ("mute", "clock", "Nobody decided"),
+    ExceptionState.USED: ("mute", "circle-check", "Used"),
 }
 
 
@@ -67,15 +71,19 @@ class Asking:
     verdict: Verdict
     refusal: Refusal | None
     second: list[str]
+    ways: list[Way]
+    given: tuple[Given, ...]  # what this place was given of late
+
+    @property
+    def nth(self) -> str:
+        """Which one it would be for this place, where it is not the first."""
+        return nth_words(len(self.given) + 1)
 
     @property
     def liftable(self) -> list[tuple[str, str, list[Finding]]]:
         """The rules that can be named, with what each of them finds now."""
-        findings = self.verdict.findings
-        return [
-            (rule, title, [one for one in findings if one.rule == rule and one.effect is not Effect.WARN])
-            for rule, title in LIFTABLE.items()
-        ]
+        found = in_the_way(self.verdict)
+        return [(rule, title, [one for one in found if passed_by(one, {rule})]) for rule, title in LIFTABLE.items()]
 
     @property
     def in_the_way(self) -> list[str]:
@@ -91,12 +99,15 @@ class Told:
     state: ExceptionState
     why: str  # why it does not count
     cure: str
+    used_by: str = ""  # the deployments that relied on it
+    is_proved: bool = True  # what is not owes nothing and is counted for nobody
 
     @property
     def badge(self) -> dict[str, str]:
         """Tone, icon and word."""
         tone, icon, word = WORDS[self.state]
-        return {"tone": tone, "icon": icon, "word": word}
+        by = f" by {self.used_by}" if self.used_by and self.state is ExceptionState.USED else ""
+        return {"tone": tone, "icon": icon, "word": f"{word}{by}"}
 
     @property
     def kind(self) -> str:
@@ -122,6 +133,8 @@ class ExceptionPage:
     told: Told
     place: str
     verdict: Verdict | None
+    stays: list[Finding]  # what it leaves in the way
+    nth: str
     asked: list[str]  # the lines of the first statement
     agreed: list[str]
     verbs: Mapping[str, Refusal | None]
@@ -157,37 +170,42 @@ class ExceptionPanel:
 
 
 def asking_page(leg: Leg, person: Person, *, now: datetime) -> Asking:
-    """What stands in the way now, and why this person cannot ask for an exception."""
-    facts = person_facts(person, leg.service)
-    refusal = why_not_ask_exception(excepted_leg(leg, now=now), kind="", person=facts, by=signer(person))
+    """What stands in the way now, what each kind would pass of it, and why this person cannot ask for an exception."""
+    facts, place, verdict = person_facts(person, leg.service), excepted_leg(leg, now=now), verdict_now(leg)
+    ways = ways_of(leg, verdict, waiting=place.waiting)
+    refusal = why_not_ask_exception(place, kind="", person=facts, by=signer(person)) or why_no_way(leg, ways)
     second = [one.name for one in agreers_of(leg) if one.public_id != facts.canonical_id]
-    return Asking(leg, place_of(leg), verdict_now(leg), refusal, second)
+    return Asking(leg, place_of(leg), verdict, refusal, second, ways, place.given)
 
 
 def exception_page(one: LegException, person: Person, *, now: datetime) -> ExceptionPage:
     """Where it stands, what the gate says now, and what this person may do about it."""
-    leg, facts, by, me = (
-        excepted_leg(one.leg, now=now),
-        exception_facts(one, now=now),
-        signer(person),
-        person_facts(person, one.leg.service),
-    )
-    state, of_team = state_of(facts, leg=leg, now=now), is_member(person, one.team)
+    leg, facts = excepted_leg(one.leg, now=now), exception_facts(one, now=now)
+    state, by, me = state_of(facts, leg=leg, now=now), signer(person), person_facts(person, one.leg.service)
     said = {signature.act: lines_of(bytes(signature.statement)) for signature in one.signatures.all() if facts.signature_ok}
+    verdict = verdict_now(one.leg) if state in {ExceptionState.WAITING, ExceptionState.LIVE} else None
     return ExceptionPage(
-        told=_told(one, facts, state, code=why_void(facts, leg=leg, now=now)),
+        told=_told(Judged(one, facts, leg, state, why_void(facts, leg=leg, now=now)), uses_of([one])),
         place=place_of(one.leg),
-        verdict=verdict_now(one.leg) if state in {ExceptionState.WAITING, ExceptionState.LIVE} else None,
+        verdict=verdict,
+        stays=stays_after(verdict, kind=one.kind, lifts=one.lifts) if verdict else [],
+        nth=nth_words(len(leg.given) + 1) if state is ExceptionState.WAITING else "",
         asked=said.get(ASK, []),
         agreed=said.get(AGREE, []),
         verbs={
             "agree": why_not_agree_exception(facts, leg=leg, person=me, by=by, now=now),
             "refuse": why_not_refuse_exception(facts, leg=leg, person=me, by=by),
-            "withdraw": why_not_withdraw_exception(facts, person=me, by=by, now=now),
-            "review": why_not_review_exception(facts, person=me, is_of_team=of_team, team=one.team.name, by=by),
+            "withdraw": why_not_withdraw_exception(facts, leg=leg, person=me, by=by, now=now),
+            "review": why_not_review_exception(facts, leg=leg, person=me, debtors=debtors_of(one, person), by=by, now=now),
         },
         entries=told(entries_about(one.reference, limit=50)),
     )
+
+
+def nth_words(number: int) -> str:
+    """Which one of a place within 24 hours, where it is not the first."""
+    endings = {2: "2nd", 3: "3rd"}
+    return f"{endings.get(number, f'{number}th')} for this place within 24 hours" if number > 1 else ""
 
 
 def panel_of_exception(person: Person, data: bytes) -> ExceptionPanel:
@@ -205,34 +223,48 @@ def panel_of_exception(person: Person, data: bytes) -> ExceptionPanel:
     )
 
 
-def told_exceptions(found: Collection[LegException], *, now: datetime) -> list[Told]:
-    """The exceptions of a change for its page; no statement where there is none."""
-    facts = exceptions_facts(found, now=now)
-    rows = []
-    for one in found:
-        leg = excepted_leg(one.leg, now=now)
-        rows.append(_told(one, facts[one.pk], state_of(facts[one.pk], leg=leg, now=now), code=why_void(facts[one.pk], leg=leg, now=now)))
-    return rows
+def told_exceptions(found: Iterable[LegException], *, now: datetime) -> list[Told]:
+    """Exceptions as lists show them, each judged; no statement where there is none."""
+    rows = judged(found, now=now)
+    uses = uses_of([one.one for one in rows])
+    return [_told(one, uses) for one in rows]
+
+
+def uses_of(found: Collection[LegException]) -> dict[int, list[str]]:
+    """The deployments that were ordered for each one's place while it was in force, by its row."""
+    agreed = [one for one in found if one.agreed_at and one.ends_at]
+    if not agreed:
+        return {}
+    orders = Deployment.objects.filter(leg__in={one.leg_id for one in agreed}, undoes__isnull=True).order_by("pk")
+    begun = [(order.leg_id, order.begun_at, order.ref) for order in orders]
+    return {
+        one.pk: [
+            ref
+            for leg, at, ref in begun
+            if leg == one.leg_id and at and one.agreed_at and one.ends_at and one.agreed_at <= at < one.ends_at
+        ]
+        for one in agreed
+    }
 
 
 def exceptions_waiting_for(person: Person, *, now: datetime) -> list[LegException]:
     """The exceptions that wait for a second person and that this one may agree to, the oldest first."""
-    asked = [
-        *waiting_exceptions()
-        .exclude(asked_by=person.pk)
-        .filter(asked_at__gt=now - ASK_HOLDS, leg__change__in=changes_for(person))
-        .order_by("pk")
-    ]
-    facts, by = exceptions_facts(asked, now=now), replace(person.actor, credential=PASSKEY)  # who has to enrol one is asked all the same
+    asked = waiting_exceptions(now=now).exclude(asked_by=person.pk).filter(leg__change__in=changes_for(person))
+    by = replace(person.actor, credential=PASSKEY)  # who has to enrol one is asked all the same
     return [
-        one
-        for one in asked
-        if not why_not_agree_exception(
-            facts[one.pk], leg=excepted_leg(one.leg, now=now), person=person_facts(person, one.leg.service), by=by, now=now
+        one.one
+        for one in judged(asked.order_by("pk"), now=now)
+        if one.is_waiting
+        and not why_not_agree_exception(
+            one.facts,
+            leg=excepted_leg(one.one.leg, now=now),
+            person=person_facts(person, one.one.leg.service),
+            by=by,
+            now=now,
         )
     ]
 
 
-def _told(one: LegException, facts: ExceptionFacts, state: ExceptionState, *, code: str | None) -> Told:
-    why, cure = void_words(facts, code) if state is ExceptionState.VOID and code else ("", "")
-    return Told(one, state, why, cure)
+def _told(one: Judged, uses: Mapping[int, Sequence[str]]) -> Told:
+    why, cure = void_words(one.facts, one.void) if one.state is ExceptionState.VOID and one.void else ("", "")
+    return Told(one.one, one.state, why, cure, ", ".join(uses.get(one.one.pk, ())), one.facts.signature_ok)

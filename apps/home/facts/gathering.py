@@ -13,8 +13,9 @@ from apps.approvals.facts import PolicyShelf, ReviewRows, policy_rows, standing_
 from apps.approvals.facts.edits import Row, edit_rows
 from apps.approvals.models import SignOff
 from apps.audit.keys import installation_ids
+from apps.catalog.grants import Grants, grant_rows, roles_among
 from apps.catalog.models import Service
-from apps.changes.facts import Grants, asker_of, current_legs, grant_rows, person_id
+from apps.changes.facts import asker_of, current_legs, person_id
 from apps.changes.models import Change, Leg
 from apps.changes.rules import Asker
 from apps.core.together import read_together
@@ -63,12 +64,12 @@ class ChangeRows:
         return Shared(self.shelf, callers, self.open_orders)
 
     def _roles_for(self, service: Service) -> frozenset[str]:
-        return frozenset(role for role, team_id in self.grants if team_id is None or team_id == service.team_id)
+        return roles_among(self.grants, service)
 
 
 def change_rows(change: Change, person: Person, *, beside: Iterable[QuerySet[Any, Any]] = ()) -> ChangeRows:
     """Read them, and what else the page wants of its own, as of one moment."""
-    legs, grants = current_legs(change).select_related(*WITH), grant_rows(person)
+    legs, grants = current_legs(change).select_related(*WITH), grant_rows(person.pk)
     policies = policy_rows(change.legs.filter(is_current=True).values("environment"))
     sign_offs, installation = standing_sign_offs(change), installation_ids()
     slots = Slot.objects.filter(leg__change=change, leg__is_current=True)

@@ -8,16 +8,31 @@ from datetime import datetime
 from apps.accounts.models import Person
 from apps.approvals.facts import review_facts, standing_delegations
 from apps.approvals.models import Decision, Delegation, LegException, SignOff
-from apps.approvals.rules import PASSKEY, own_sign_offs, quorum, why_not_approve
+from apps.approvals.rules import (
+    ASKS_FOR,
+    PASSKEY,
+    PASSWORD,
+    TO_ADD,
+    Strength,
+    open_seats,
+    own_sign_offs,
+    quorum,
+    strictest,
+    suffices,
+    why_not_approve,
+)
+from apps.approvals.steps import signer
 from apps.catalog.models import Service
 from apps.changes.access import changes_for
 from apps.changes.models import Change, Dependency, Leg
 from apps.gate.proposals import Proposal, proposals_waiting_for
 from apps.home.facts.asking import changes_that_ask
 from apps.home.facts.exceptions import exceptions_waiting_for
+from apps.home.facts.owed_reviews import Owed, reviews_owed_by
 
 PAGE, LOOKED_AT = 20, 40
 COUNTED = 9  # as far as one digit goes
+NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,16 @@ class Wanted:
     starts_at: datetime | None
     lapsed_from: int | None  # the revision they had agreed to
     blocks: list[str]  # changes that are to come after it
+    asked: Strength = Strength.ANY  # what the signature is to be proved by
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A change that needs a person: the revision their lapsed agreement was given to, and what the next is to be proved by."""
+
+    change: Change
+    lapsed_from: int | None
+    asked: Strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +72,7 @@ class Waiting:
     queue: Queue
     exceptions: list[LegException]
     proposals: list[Proposal]
+    reviews: list[Owed]
     word: str
 
 
@@ -56,6 +82,18 @@ class Decided:
 
     sign_offs: list[SignOff]
     next_before: int | None
+
+
+def unproved_words(person: Person, wanted: Iterable[Wanted]) -> str:
+    """How many of these the person cannot sign yet, and what to add first; empty where their proof is enough for all."""
+    stronger = [one for one in wanted if one.asked is not Strength.ANY]
+    by = signer(person).credential if stronger else ""
+    short = [one for one in stronger if not suffices(by, asked=one.asked)]
+    if not short:
+        return ""
+    asked = strictest([one.asked for one in short])
+    which = ", ".join(one.change.ref for one in short[:NAMED]) + (f" and {len(short) - NAMED} more" if len(short) > NAMED else "")
+    return f"{which}: the policy asks for {ASKS_FOR[asked]}. You sign after adding {TO_ADD[asked if by == PASSWORD else Strength.PASSKEY]}."
 
 
 def waiting_for_signature(person: Person, *, now: datetime, most: int = PAGE, looked_at: int = LOOKED_AT) -> Queue:
@@ -68,42 +106,43 @@ def counted_for_signature(person: Person, *, now: datetime) -> Waiting:
     """The nearest that wait and the number shown for them; the first page and the navigation both say this one."""
     queue = waiting_for_signature(person, now=now, most=COUNTED + 1, looked_at=2 * COUNTED)
     exceptions, proposals = exceptions_waiting_for(person, now=now), proposals_waiting_for(person, now=now)
-    count = len(queue.wanted) + len(exceptions) + len(proposals)
+    reviews = reviews_owed_by(person, now=now)
+    count = len(queue.wanted) + len(exceptions) + len(proposals) + len(reviews)
     word = f"{COUNTED}+" if count > COUNTED or (count and not queue.is_whole) else str(count or "")
-    return Waiting(queue, exceptions, proposals, word)
+    return Waiting(queue, exceptions, proposals, reviews, word)
 
 
 def queue_of(person: Person, asking: Iterable[Change], *, now: datetime, most: int, looked_at: int) -> Queue:
     """Judge the first of those that may ask; the rest is said to be there."""
     nearest = [*asking[: looked_at + 1]]  # type: ignore[index]  # a queryset
-    found: list[tuple[Change, int | None]] = []
+    found: list[Judged] = []
     judged = 0
     for change in nearest[:looked_at]:
         if len(found) == most:
             break
         judged += 1
-        is_wanted, lapsed = judge_for(person, change, now=now)
-        if is_wanted:
-            found.append((change, lapsed))
+        if one := judge_for(person, change, now=now):
+            found.append(one)
     return Queue(told(found, person), is_whole=judged == len(nearest))
 
 
-def judge_for(person: Person, change: Change, *, now: datetime) -> tuple[bool, int | None]:
-    """Whether the change still needs this person, and the revision their lapsed agreement was given to."""
+def judge_for(person: Person, change: Change, *, now: datetime) -> Judged | None:
+    """The change as it still needs this person; None where it does not."""
     facts = review_facts(change, now=now)
     if all(quorum(leg).met for leg in facts.legs):
-        return False, None
+        return None
     by = replace(person.actor, credential=PASSKEY)  # who still has to enrol one is waited for all the same
     if why_not_approve(facts, revision_digest=facts.revision_digest, by=by):
-        return False, None
+        return None
     given = next(iter(own_sign_offs(facts, by=person.public_id)), None)
     lapsed = given.revision if given and given.decision == Decision.APPROVE and given.revision < facts.revision else None
-    return True, lapsed
+    asked = [seat.leg.policy.strength for seat in open_seats(facts, by=person.public_id) if seat.leg.policy]
+    return Judged(change, lapsed, strictest(asked))
 
 
-def told(found: list[tuple[Change, int | None]], person: Person) -> list[Wanted]:
+def told(found: list[Judged], person: Person) -> list[Wanted]:
     """Changes with their open legs and what is to come after them, as far as the person sees it, in two statements."""
-    changes = [change for change, _ in found]
+    changes = [one.change for one in found]
     legs: dict[int, list[Leg]] = defaultdict(list)
     for leg in (
         Leg.objects.filter(change__in=changes, is_open=True)
@@ -118,14 +157,15 @@ def told(found: list[tuple[Change, int | None]], person: Person) -> list[Wanted]
         blocks[needs].append(f"CHG-{change}")
     return [
         Wanted(
-            change=change,
-            legs=legs[change.pk],
-            since=max(moment for moment in (change.submitted_at, change.revision and change.revision.made_at) if moment),
-            starts_at=getattr(change, "first_start", None),
-            lapsed_from=lapsed,
-            blocks=blocks[change.pk],
+            change=one.change,
+            legs=legs[one.change.pk],
+            since=max(moment for moment in (one.change.submitted_at, one.change.revision and one.change.revision.made_at) if moment),
+            starts_at=getattr(one.change, "first_start", None),
+            lapsed_from=one.lapsed_from,
+            blocks=blocks[one.change.pk],
+            asked=one.asked,
         )
-        for change, lapsed in found
+        for one in found
     ]
 
 

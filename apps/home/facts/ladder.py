@@ -10,7 +10,7 @@ from apps.core.refusals import Refusal
 from apps.deployments.models import Deployment
 from apps.deployments.refusals import order_refusals
 from apps.gate.judgement import verdicts_for
-from apps.gate.rules import Verdict
+from apps.gate.rules import Finding, Verdict
 from apps.home.facts.gathering import ChangeRows, change_rows
 from apps.schedule.models import Slot
 
@@ -33,6 +33,21 @@ class Rung:
         return self.verdict is not None
 
     @property
+    def standing(self) -> list[Finding]:
+        """What the gate found and nobody made an exception of."""
+        return [one for one in self.verdict.findings if not _is_excepted(one)] if self.verdict else []
+
+    @property
+    def excepted(self) -> list[Finding]:
+        """What exceptions pass, and that they are in force."""
+        return [one for one in self.verdict.findings if _is_excepted(one)] if self.verdict else []
+
+    @property
+    def excepted_until(self) -> datetime | None:
+        """When the first of them ends."""
+        return min((one.until for one in self.excepted if one.until), default=None)
+
+    @property
     def on_its_way(self) -> bool:
         """Whether an order for it is not over."""
         return self.last is not None and not self.last.is_final
@@ -51,6 +66,10 @@ class Rung:
     def opens_at(self) -> datetime | None:
         """The earliest moment the answer could be yes, where it is not yes now."""
         return self.verdict.earliest if self.verdict and self.verdict.verdict == "PENDING" else None
+
+
+def _is_excepted(finding: Finding) -> bool:
+    return finding.lifted_until is not None or finding.code == "exception_in_force"
 
 
 def ladder(change: Change, *, person: Person, rows: ChangeRows | None = None) -> list[Rung]:

@@ -47,6 +47,12 @@ def fixed_words(coverage: Coverage) -> str:
     return listed(["the steps of the plan", "the way back", *sorted(coverage.fixed)])
 
 
+def free_words(coverage: Coverage) -> str:
+    """What anybody who may ask for such a change writes as they like, and nobody looks at."""
+    open_to = {"aspects": "any part of it touched", "reason": "any reason", "impact": "any impact"}
+    return listed(["any version", "any period", *(words for name, words in open_to.items() if name not in coverage.fixed), "any title"])
+
+
 def agreed_words(version: ChangeModelVersion) -> str:
     """Whose word a version is."""
     if version.agreed_by:

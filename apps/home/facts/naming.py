@@ -18,8 +18,11 @@ from apps.core.moments import full_words
 from apps.core.prose import mark_hidden
 from apps.core.references import Reference, reference, with_public_ids
 from apps.deployments.models import Deployment
+from apps.gate.models import GateToken, Issuer
 from apps.incidents.models import Incident
 
+# How the stream names a gate token or trust, as what it is and as who acts: all by the id of the token row.
+GRANTS = frozenset({"gate_token", "token", "trust", "workload"})
 MOMENTS = ("starts_at", "ends_at", "until", "since", "due")
 ROUTES = {"exception": "home:exception", "deployment": "deployments:deployment", "incident": "incidents:incident", "change": "home:change"}
 
@@ -27,7 +30,10 @@ ROUTES = {"exception": "home:exception", "deployment": "deployments:deployment",
 def names_of(references: Iterable[Reference]) -> dict[str, str]:
     """`kind:id` to a name, for everything that has one; a fixed number of statements."""
     wanted = with_public_ids(references)
-    ids = {kind: [one.id for one in wanted if one.kind == kind] for kind in ("change", "leg", "deployment", "incident", "exception")}
+    ids = {
+        kind: [one.id for one in wanted if one.kind == kind] for kind in ("change", "leg", "deployment", "incident", "exception", "issuer")
+    }
+    ids["token"] = [one.id for one in wanted if one.kind in GRANTS]
     found: dict[Reference, str] = {**people.names_of(wanted), **catalog.names_of(wanted)}
     if ids["change"]:
         found |= {row.reference: row.ref for row in Change.objects.filter(public_id__in=ids["change"])}
@@ -40,6 +46,11 @@ def names_of(references: Iterable[Reference]) -> dict[str, str]:
         found |= {row.reference: row.ref for row in Incident.objects.filter(public_id__in=ids["incident"])}
     if ids["exception"]:
         found |= {row.reference: row.ref for row in LegException.objects.filter(public_id__in=ids["exception"])}
+    if ids["issuer"]:
+        found |= {row.reference: row.name for row in Issuer.objects.filter(public_id__in=ids["issuer"])}
+    if ids["token"]:
+        tokens = {str(row.public_id): row.name for row in GateToken.objects.filter(public_id__in=ids["token"])}
+        found |= {one: tokens[one.id] for one in wanted if one.kind in GRANTS and one.id in tokens}
     return {str(one): name for one, name in found.items()}
 
 

@@ -8,10 +8,11 @@ from django.db.models import Q
 
 from apps.accounts.models import Person
 from apps.catalog.access import environments_in_order, services_for
+from apps.catalog.grants import Grants, grant_rows
 from apps.catalog.models import Environment, Service, Target
 from apps.changes.access import services_to_ask_for
 from apps.changes.content import Content
-from apps.changes.facts import Grants, current_legs, grant_rows, leg_facts
+from apps.changes.facts import current_legs, leg_facts
 from apps.changes.models import Change
 from apps.changes.rules import why_not_change_started
 from apps.changes.states import LEG_UNTOUCHED, OPEN
@@ -100,7 +101,7 @@ def frozen_in(change: Change, content: Content) -> dict[str, Refusal]:
 def shelf_for(person: Person, *, content: Content | None = None, frozen: Mapping[str, Refusal] | None = None) -> Shelf:
     """What a person may choose from; CONTENT is that of the change they edit, FROZEN what of it has begun."""
     kept = kept_by(content)
-    open_to, rungs, grants = services_to_ask_for(person), environments_in_order(), grant_rows(person)
+    open_to, rungs, grants = services_to_ask_for(person), environments_in_order(), grant_rows(person.pk)
     read_together(open_to, rungs, grants)
     services = {service.slug: service for service in open_to}
     if missing := kept.services - {service.public_id for service in services.values()}:

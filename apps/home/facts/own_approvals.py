@@ -20,7 +20,7 @@ from apps.approvals.facts import policy_facts, standing_delegations
 from apps.approvals.models import Decision, Delegation, Policy, SignOff
 from apps.approvals.rules import Group, PolicyFacts, RuleFacts
 from apps.catalog.access import services_for
-from apps.catalog.models import Ownership, Service
+from apps.catalog.models import Ownership, Service, ServiceRole
 from apps.changes.access import changes_for
 from apps.changes.content import PARTS
 from apps.changes.models import Revision
@@ -57,6 +57,7 @@ class _Standing:
     services: dict[int, Service]
     grants: dict[str, list[RoleGrant]]
     owners: list[Ownership]
+    workers: list[ServiceRole]
     members: dict[UUID, set[int]]
     stands_as: dict[int, int]  # whoever was merged, by row
     named: dict[UUID, int]
@@ -65,6 +66,10 @@ class _Standing:
     def now(self, people: Iterable[int]) -> set[int]:
         """The same as who they stand as."""
         return {self.stands_as.get(key, key) for key in people}
+
+    def works(self, role: str, service: Service) -> set[int]:
+        """Who has a role for a service alone."""
+        return self.now(one.person_id for one in self.workers if (one.role, one.service_id) == (role, service.pk))
 
 
 def exposures(reader: Person) -> list[Exposure]:
@@ -103,9 +108,9 @@ def _actor_text(field: str) -> Concat:
 def _let_in() -> Q:
     """Whether all that lets the signer sign was given by whoever asked for the change, or their sign-in link was shown to them."""
     by, mine = OuterRef("asker_text"), Q(person=OuterRef("person")) | Q(person__merged_into=OuterRef("person"))
-    roles, owned = RoleGrant.objects.filter(mine), Ownership.objects.filter(mine)
-    theirs = Q(Exists(roles.filter(granted_by=by))) | Q(Exists(owned.filter(started_by=by)))
-    others = Q(Exists(roles.exclude(granted_by=by))) | Q(Exists(owned.exclude(started_by=by)))
+    roles, owned, works = RoleGrant.objects.filter(mine), Ownership.objects.filter(mine), ServiceRole.objects.filter(mine)
+    theirs = Q(Exists(roles.filter(granted_by=by))) | Q(Exists(owned.filter(started_by=by))) | Q(Exists(works.filter(started_by=by)))
+    others = Q(Exists(roles.exclude(granted_by=by))) | Q(Exists(owned.exclude(started_by=by))) | Q(Exists(works.exclude(started_by=by)))
     return (Q(person__let_in_by=F("asker_text")) | (theirs & ~others)) & ~Q(signer=F("asker"))
 
 
@@ -156,13 +161,14 @@ def _standing(reader: Person) -> _Standing:
     for team, person in Membership.objects.filter(ended_at__isnull=True).values_list("team__public_id", "person"):
         members[team].add(person)
     owners = [*Ownership.objects.filter(ended_at__isnull=True, service__in=services)]
+    workers = [*ServiceRole.objects.filter(ended_at__isnull=True, service__in=services)]
     people = {one.pk: one for one in Person.objects.filter(merged_into__isnull=True)}
     merged = [*Person.objects.filter(merged_into__isnull=False)]
     named = {one.public_id: one.pk for one in (*people.values(), *merged)}
     stands_as = {one.pk: one.merged_into_id or one.pk for one in merged}
     present = {key: one for key, one in people.items() if one.is_active}
     delegations = [*standing_delegations().order_by("pk")]
-    return _Standing(present, services, dict(grants), owners, dict(members), stands_as, named, delegations)
+    return _Standing(present, services, dict(grants), owners, workers, dict(members), stands_as, named, delegations)
 
 
 def _under(policy: Policy, standing: _Standing) -> Iterator[Exposure]:
@@ -196,7 +202,7 @@ def _both(rule: RuleFacts, policy: Policy, standing: _Standing) -> set[tuple[int
     asks_anywhere, asks_for = _scopes(standing.grants.get(Role.REQUESTER, []))
     found: set[tuple[int, str]] = set()
     for service in places:
-        asking = asks_anywhere | asks_for.get(service.team_id or 0, set())
+        asking = asks_anywhere | asks_for.get(service.team_id or 0, set()) | standing.works(Role.REQUESTER, service)
         members = standing.now(_members(rule.group, service, standing))
         found |= {(key, rule.label) for key in asking & members}
         found |= {(key, words) for key, words in _stand_ins(rule, service, members, standing) if key in asking}
@@ -218,7 +224,7 @@ def _members(group: Group, service: Service, standing: _Standing) -> set[int]:
             return {one.person_id for one in standing.owners if one.service_id == service.pk and one.kind in wanted}
         case "ROLE":
             anywhere, scoped = _scopes(standing.grants.get(group.role, []))
-            return anywhere | scoped.get(service.team_id or 0, set())
+            return anywhere | scoped.get(service.team_id or 0, set()) | standing.works(group.role, service)
         case "TEAM":
             return standing.members.get(group.team, set()) if group.team else set()
         case _:

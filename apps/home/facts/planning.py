@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from apps.accounts.models import Person
+from apps.catalog.grants import Grants
 from apps.catalog.models import Target
-from apps.changes.facts import Grants
 from apps.changes.models import Change, Leg
 from apps.changes.states import ENDED
 from apps.core.moments import full_words
@@ -39,7 +39,7 @@ def plans_for(change: Change, rungs: Iterable[Rung], *, person: Person, grants: 
 
 def planned(change: Change, rung: Rung, *, roles: Roles, met: list[Conflict], walls: list[Met]) -> Planned:
     """One leg's plan."""
-    refusal = why_not_move_slot(slot_facts(change, rung.leg), by=roles.mover(rung.leg.service.team))
+    refusal = why_not_move_slot(slot_facts(change, rung.leg), by=roles.mover(rung.leg.service))
     return Planned(rung, refusal, met, walls)
 
 

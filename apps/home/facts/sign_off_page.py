@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from django.db.models import QuerySet
+from django.urls import reverse
 
 from apps.accounts.factors import means_in, means_rows
 from apps.accounts.models import Person
@@ -49,6 +51,7 @@ from apps.home.facts.version import PassageShown, stored_passages
 # What a signature itself cures is not told as an obstacle to it.
 ABOUT_SIGNING = frozenset({"approval", "signature", "settings"})
 FAILURES = 5
+TOO_WEAK = frozenset({"two_factors_required", "passkey_required", "no_means"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,13 @@ class SignOffPage:
     def word(self) -> str:
         """What the button says: after a lapse the same verb re-affirms."""
         return "Re-affirm" if self.lapsed else "Approve"
+
+    @property
+    def way_to_enrol(self) -> str:
+        """Where somebody whose proof is too weak for the policy adds a stronger one, and comes back."""
+        if self.approve is None or self.approve.code not in TOO_WEAK:
+            return ""
+        return f"{reverse('accounts:factors')}?{urlencode({'next': reverse('home:sign_off', args=[self.change.ref])})}"
 
     @property
     def is_closed(self) -> bool:

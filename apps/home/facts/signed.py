@@ -17,6 +17,7 @@ from apps.approvals.rules import (
     RuleAnswer,
     RuleFacts,
     SignOffFacts,
+    Strength,
     counted_by_voice,
     excluded_as,
     group_words,
@@ -41,6 +42,11 @@ DID = {
     "implementer": "had a part of it deployed",
 }
 LAPSED = "lapsed"
+PROOF_ASKED = {
+    Strength.ANY: "Nothing but a session proves it.",
+    Strength.TWO_FACTORS: "The policy now asks for two factors.",
+    Strength.PASSKEY: "The policy now asks for a passkey.",
+}
 UNPROVED = "Its proof does not hold, so it counts for nobody."
 
 
@@ -141,7 +147,7 @@ def why_words(one: SignOffFacts, *, code: str, rule: RuleFacts, leg: QuorumFacts
     said = {
         "no_policy": "No policy says who agrees here.",
         "signature": UNPROVED,
-        "passkey": "The policy now asks for a passkey.",
+        "proof": PROOF_ASKED[leg.policy.strength] if leg.policy else "",
         "meaning": f"The rule now asks for {rule.meaning.lower()}.",
         "inactive": f"{away.name} was deactivated after it." if away.is_active else f"{away.name} is not active any more.",
         "mandate": f"{holder.name} had not asked {one.person.name} to sign at that time.",

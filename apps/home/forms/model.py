@@ -89,8 +89,8 @@ class ModelDraft(PartsDraft):
     @property
     def covers(self) -> bool:
         """Whether the fields of what is approved beforehand say something, so that they are shown open."""
-        names = ("pre_approved", "covered_services", "covered_teams", "covered_environments", "fixed")
-        return any(self[name].value() or self[name].errors for name in names)
+        names = ("pre_approved", "covered_services", "covered_teams", "covered_environments")
+        return any(self[name].value() or self[name].errors for name in names) or bool(self["fixed"].errors)
 
     @property
     def coverage(self) -> Coverage | None:

@@ -1,7 +1,7 @@
 """The search grammar: terms `key:value,value`, `-` to leave out, "free text". Pure; reading never raises, printing reads back the same."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from apps.home.search.terms import SPECS, Spec, Takes, read_value, why_not_value
@@ -58,15 +58,15 @@ class Query:
         return Query(tuple(one for one in self.terms if one is not term))
 
 
-def parse(text: str) -> Query:
-    """Read a search. What cannot be read is told in `problems`, and is no term."""
+def parse(text: str, *, specs: Mapping[str, Spec] = SPECS) -> Query:
+    """Read a search of these terms. What cannot be read is told in `problems`, and is no term."""
     if len(text) > LONGEST:
         return _only(text[:20] + "…", f"The search has {len(text)} characters.", f"Write at most {LONGEST}.")
     if hidden := CONTROL.search(text):
         return _only(f"U+{ord(hidden.group()):04X}", "The search holds a control character.", "Write it again without.")
     terms: list[Term] = []
     problems: list[Problem] = []
-    for one in _read(text):
+    for one in _read(text, specs):
         if isinstance(one, Term):
             terms.append(one)
         else:
@@ -103,7 +103,7 @@ def _only(term: str, message: str, cure: str) -> Query:
     return Query(problems=(Problem(term, message, cure),))
 
 
-def _read(text: str) -> Iterator[Term | Problem]:
+def _read(text: str, specs: Mapping[str, Spec]) -> Iterator[Term | Problem]:
     at = 0
     while at < len(text):
         if text[at].isspace():
@@ -112,7 +112,7 @@ def _read(text: str) -> Iterator[Term | Problem]:
         begin, is_negated = at, text[at] == "-"
         at += is_negated
         if key := KEY.match(text, at):
-            one, at = _keyed(text, key, begin=begin, is_negated=is_negated)
+            one, at = _keyed(text, key, begin=begin, is_negated=is_negated, specs=specs)
         else:
             one, at = _free(text, at, is_negated=is_negated)
         yield one
@@ -137,15 +137,15 @@ def _unclosed(text: str, at: int) -> tuple[Problem, int]:
     return Problem(text[at:], "A quotation mark is opened and not closed.", 'Write a " at the end of the words.'), len(text)
 
 
-def _keyed(text: str, key: re.Match[str], *, begin: int, is_negated: bool) -> tuple[Term | Problem, int]:
-    spec, at = SPECS.get(key[1].lower()), key.end()
+def _keyed(text: str, key: re.Match[str], *, begin: int, is_negated: bool, specs: Mapping[str, Spec]) -> tuple[Term | Problem, int]:
+    spec, at = specs.get(key[1].lower()), key.end()
     op = found.group() if (found := OP.match(text, at)) else ""
     values, end, fault = _values(text, at + len(op))
     written = text[begin:end]
     if fault is not None:
         return fault, end
     if spec is None:
-        known = ", ".join(f"{one}:" for one in SPECS)
+        known = ", ".join(f"{one}:" for one in specs)
         return Problem(written, f"There is no term “{key[1].lower()}:”.", f"Use {known}, or put the words in quotation marks."), end
     return _checked(spec, values, op=op, is_negated=is_negated, written=written), end
 

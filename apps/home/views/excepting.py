@@ -1,6 +1,7 @@
 """Exceptions: asked for on one page, agreed to on another, listed and reviewed. Nothing is decided by looking."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from uuid import UUID
 
 from django.contrib import messages
@@ -21,7 +22,6 @@ from apps.approvals.actions import (
 )
 from apps.approvals.exception_statement import ExceptionStatement, read_exception
 from apps.approvals.models import LegException
-from apps.approvals.rules import ExceptionKind
 from apps.approvals.steps import Signed, signer
 from apps.changes.access import get_change, get_leg
 from apps.changes.models import Leg
@@ -30,7 +30,8 @@ from apps.core.refusals import BadContent, Refusal, Refused
 from apps.home.deciding_forms import NeededReason, Reason, Shown, SignOffProof
 from apps.home.exception_forms import ExceptionReview, PleaFields
 from apps.home.facts.exception_list import STATES, Chosen, counted_by_team, listed_exceptions, teams_with_exceptions
-from apps.home.facts.exceptions import asking_page, exception_page, panel_of_exception
+from apps.home.facts.exception_ways import stays_after
+from apps.home.facts.exceptions import Asking, asking_page, exception_page, panel_of_exception
 from apps.home.facts.signing_panel import statement_changes
 from apps.home.sealed import seal, unseal
 from apps.home.views.reading import number_in
@@ -42,21 +43,21 @@ FORMS: dict[str, type[Shown]] = {"refuse": NeededReason, "withdraw": Reason, "re
 @require_http_methods(["GET", "POST"])
 def leg_exception(request: PageRequest, ref: str, leg: UUID) -> HttpResponse:
     """Ask for an exception for one leg; signed with the statement that was put before you."""
-    found = leg_of(request, ref, leg)
+    page = page_of(request, ref, leg)
     if request.method == "GET":
-        return asking_answer(request, found, PleaFields(initial=likely(request, found)))
+        return asking_answer(request, page, PleaFields(initial=likely(page)))
     proof, data, refusal = sent(request)
     if data is None:
-        return asking_answer(request, found, PleaFields(initial=likely(request, found)), refusal=refusal)
+        return asking_answer(request, page, PleaFields(initial=likely(page)), refusal=refusal)
     form = PleaFields(plea_in(read_exception(data)))
     form.full_clean()
     try:
-        one = ask_exception(leg_id=found.pk, signed=signed(request, proof, data), by=signer(request.user))
+        one = ask_exception(leg_id=page.leg.pk, signed=signed(request, proof, data), by=signer(request.user))
     except BadContent as error:
         proof.put_errors(error.errors)
-        return asking_answer(request, found, form, put=put(request, data, proof=proof), status=422)
+        return asking_answer(request, page, form, put=put(request, data, proof=proof), status=422)
     except Refused as error:
-        return asking_anew(request, found, form, data=data, refusal=error.refusal)
+        return asking_anew(request, page, form, data=data, refusal=error.refusal)
     messages.success(request, f"{one.ref} is asked for. It passes nothing before a second person agrees.")
     return redirect("home:exception", number=one.pk)
 
@@ -64,17 +65,20 @@ def leg_exception(request: PageRequest, ref: str, leg: UUID) -> HttpResponse:
 @require_POST
 def leg_exception_statement(request: PageRequest, ref: str, leg: UUID) -> HttpResponse:
     """Put the statement before the person who asks; nothing is signed by it."""
-    found, form = leg_of(request, ref, leg), PleaFields(request.POST)
-    if not form.is_valid():
-        return asking_answer(request, found, form, status=422)
+    page = page_of(request, ref, leg)
+    form = PleaFields(request.POST).offer(page.ways)
+    if page.refusal is None and not form.is_valid():
+        return asking_answer(request, page, form, status=422)
     try:
-        data = draft_exception(leg_id=found.pk, plea=form.plea, by=signer(request.user))
+        data = draft_exception(leg_id=page.leg.pk, plea=form.plea, by=signer(request.user)) if form.is_valid() else None
     except BadContent as error:
         form.put_errors(error.errors)
-        return asking_answer(request, found, form, status=422)
+        return asking_answer(request, page, form, status=422)
     except Refused as error:
-        return asking_answer(request, found, form, refusal=error.refusal)
-    return asking_answer(request, found, form, put=put(request, data))
+        return asking_answer(request, page, form, refusal=error.refusal)
+    if data is None:
+        return asking_answer(request, page, form, refusal=page.refusal)
+    return asking_answer(request, page, form, put=put(request, data))
 
 
 @require_safe
@@ -82,7 +86,8 @@ def exceptions(request: PageRequest) -> HttpResponse:
     """Every exception: in force, waiting, over; what is owed, and how many each team was given."""
     now, asked = timezone.now(), request.GET
     state = asked.get("state", "")
-    chosen = Chosen(asked.get("team", "").replace("\x00", ""), state if state in STATES else "", number_in(asked.get("before", "")))
+    team, state = asked.get("team", "").replace("\x00", ""), state if state in STATES else ""
+    chosen = Chosen(team, state, number_in(asked.get("before", "")), month_in(asked.get("month", "")))
     rows, older = listed_exceptions(request.user, chosen, now=now)
     context = {"rows": rows, "older": older, "chosen": chosen, "states": STATES.items(), "teams": teams_with_exceptions(request.user)}
     return render_page(request, "home/exceptions.html", context | {"counts": counted_by_team(request.user, now=now), "now": now})
@@ -165,10 +170,23 @@ def leg_of(request: PageRequest, ref: str, leg: UUID) -> Leg:
     return found
 
 
-def likely(request: PageRequest, leg: Leg) -> dict[str, object]:
-    """What is probably wanted: an emergency for an emergency change; the rules that stand in the way."""
-    kind = ExceptionKind.EMERGENCY if leg.change.kind == ExceptionKind.EMERGENCY else ExceptionKind.FREEZE
-    return {"kind": kind.value, "lifts": asking_page(leg, request.user, now=timezone.now()).in_the_way}
+def page_of(request: PageRequest, ref: str, leg: UUID) -> Asking:
+    """The page on which an exception for this leg is asked for."""
+    return asking_page(leg_of(request, ref, leg), request.user, now=timezone.now())
+
+
+def likely(page: Asking) -> dict[str, object]:
+    """What is probably wanted: the first kind that passes something that is in the way; the rules that are in the way."""
+    kind = next((way.kind.value for way in page.ways if way.is_offered), "")
+    return {"kind": kind, "lifts": page.in_the_way}
+
+
+def month_in(text: str) -> date | None:
+    """A month as the list names it, 2026-11; anything else is none."""
+    try:
+        return date.fromisoformat(f"{text}-01") if len(text) == len("2026-11") else None
+    except ValueError:
+        return None
 
 
 def plea_in(said: ExceptionStatement) -> dict[str, object]:
@@ -201,30 +219,31 @@ def put(request: PageRequest, data: bytes, *, proof: SignOffProof | None = None,
     }
 
 
-def asking_anew(request: PageRequest, leg: Leg, form: PleaFields, *, data: bytes, refusal: Refusal) -> HttpResponse:
+def asking_anew(request: PageRequest, page: Asking, form: PleaFields, *, data: bytes, refusal: Refusal) -> HttpResponse:
     """After a refusal: the same plea in a new statement with what differs, or where none can be made, the page."""
     try:
-        anew = draft_exception(leg_id=leg.pk, plea=form.plea, by=signer(request.user))
+        anew = draft_exception(leg_id=page.leg.pk, plea=form.plea, by=signer(request.user))
     except (BadContent, Refused):
-        return asking_answer(request, leg, form, refusal=refusal)
-    return asking_answer(request, leg, form, refusal=refusal, put=put(request, anew, older=data))
+        return asking_answer(request, page, form, refusal=refusal)
+    return asking_answer(request, page, form, refusal=refusal, put=put(request, anew, older=data))
 
 
 def asking_answer(
     request: PageRequest,
-    leg: Leg,
+    page: Asking,
     form: PleaFields,
     *,
     refusal: Refusal | None = None,
     put: dict[str, object] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The page with the form, or with the statement."""
-    now = timezone.now()
-    context = {"page": asking_page(leg, request.user, now=now), "change": leg.change, "leg": leg, "form": form, "refusal": refusal}
-    return render_page(
-        request, "home/exception_asking.html", {**context, "now": now, **(put or {})}, status=refusal.status if refusal else status
-    )
+    """The page with the form, or with the statement and what it would leave in the way."""
+    context = {"page": page, "change": page.leg.change, "leg": page.leg, "form": form.offer(page.ways), "refusal": refusal}
+    if put:
+        said = put["panel"].said  # type: ignore[attr-defined]  # what `put` makes
+        context["stays"] = stays_after(page.verdict, kind=said.kind, lifts=said.lifts)
+    code = refusal.status if refusal else status
+    return render_page(request, "home/exception_asking.html", {**context, "now": timezone.now(), **(put or {})}, status=code)
 
 
 def exception_answer(

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 
-from apps.changes.access import change_models, draft_inputs_of
+from apps.changes.access import change_models, changes_for, draft_inputs_of
 from apps.changes.content.templates import read_template
 from apps.changes.models import Change, ChangeModelVersion, DraftInput, Revision
 from apps.core.pages import render_page
@@ -22,6 +22,7 @@ from apps.home.views.beside import beside
 from apps.home.views.desk import Desk, version_named
 
 MOST_UNSAVED = 5
+MOST_EARLIER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ def form_page(
     if context["refusal"] is None or desk.change:
         context["beside"] = beside(desk, values, now=timezone.now())
     if desk.change is None and start is not None:
-        models, unsaved = change_models(), unsaved_rows(desk, start)
-        read_together(models, unsaved)
-        context |= {"models": [*models], "unsaved": unsaved_in(unsaved)}
+        models, unsaved, earlier = change_models(), unsaved_rows(desk, start), asked_for(desk)
+        read_together(models, unsaved, earlier)
+        context |= {"models": [*models], "unsaved": unsaved_in(unsaved), "earlier": [*earlier]}
     return render_page(desk.request, "home/change_form.html", context, status=status)
 
 
@@ -89,6 +90,11 @@ def common(desk: Desk, sheet: Sheet) -> dict[str, Any]:
         "action": desk.address,
         "asked": "needed",
     }
+
+
+def asked_for(desk: Desk) -> QuerySet[Change]:
+    """The changes this person asked for last: one of them is often what the next one is like."""
+    return changes_for(desk.request.user).filter(requester=desk.request.user).order_by("-pk")[:MOST_EARLIER]
 
 
 def unsaved_rows(desk: Desk, start: Start) -> QuerySet[DraftInput]:

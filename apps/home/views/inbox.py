@@ -9,7 +9,17 @@ from django.views.decorators.http import require_safe
 from apps.core.pages import PageRequest, render_page
 from apps.gate.proposals import proposals_waiting_for
 from apps.home.facts.exceptions import exceptions_waiting_for
-from apps.home.facts.inbox import PAGE, counted_for_signature, decided_by, delegated_to, scope_words, stand_ins_of, waiting_for_signature
+from apps.home.facts.inbox import (
+    PAGE,
+    counted_for_signature,
+    decided_by,
+    delegated_to,
+    scope_words,
+    stand_ins_of,
+    unproved_words,
+    waiting_for_signature,
+)
+from apps.home.facts.owed_reviews import reviews_owed_by
 from apps.home.views.reading import number_in
 
 TABS = {"waiting": "Waiting for me", "decided": "Decided by me", "delegated": "In another's place"}
@@ -29,10 +39,13 @@ def inbox(request: PageRequest) -> HttpResponse:
             words = scope_words(given)
             context |= {"queue": delegated_to(request.user, now=now), "stand_ins": [(one, words[one.pk]) for one in given]}
         case _:
+            queue = waiting_for_signature(request.user, now=now)
             context |= {
-                "queue": waiting_for_signature(request.user, now=now),
+                "queue": queue,
+                "unproved": unproved_words(request.user, queue.wanted),
                 "exceptions": exceptions_waiting_for(request.user, now=now),
                 "proposals": proposals_waiting_for(request.user, now=now),
+                "reviews": reviews_owed_by(request.user, now=now),
             }
     return render_page(request, "home/inbox.html", context | {"most": PAGE})
 

@@ -45,7 +45,8 @@ def new_model(request: PageRequest) -> HttpResponse:
     """Write the first version of a model."""
     if request.method == "POST":
         return written(request, None)
-    return model_page(request, filled(request, completed({}), None), None)
+    # What is touched stays as the model says unless somebody sets it free.
+    return model_page(request, filled(request, completed({}) | {"fixed": ["aspects"]}, None), None)
 
 
 @require_http_methods(["GET", "POST"])

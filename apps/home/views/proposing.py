@@ -8,14 +8,15 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.access import roles_of
+from apps.accounts.freshness import anew
 from apps.changes.access import get_model_proposal
 from apps.changes.actions import agree_to_change_model, end_change_model_proposal
 from apps.changes.content.templates import read_template
-from apps.changes.facts import model_proposal_facts, person_id
+from apps.changes.facts import model_proposal_facts, person_id, was_let_in
 from apps.changes.rules import why_not_agree_to_model, why_not_end_model_proposal
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent, Refused, not_now
-from apps.home.facts.modelling import wording_rows
+from apps.home.facts.modelling import free_words, wording_rows
 from apps.home.facts.telling import told_content
 
 
@@ -30,7 +31,8 @@ def model_proposal(request: PageRequest, public_id: UUID) -> HttpResponse:
         "proposal": about,
         "rows": wording_rows(standing, says, reader=reader),
         "told": told_content(says.content, legs=()),
-        "agree_refusal": why_not_agree_to_model(person_id(reader), roles, proposal=facts),
+        "agree_refusal": why_not_agree_to_model(person_id(reader), roles, proposal=facts, is_let_in=was_let_in(reader, about)),
+        "free": free_words(says.coverage) if says.coverage else "",
         "end_refusal": why_not_end_model_proposal(person_id(reader), roles, proposal=facts),
         "is_own": person_id(reader) == facts.proposed_by,
     }
@@ -38,6 +40,7 @@ def model_proposal(request: PageRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
+@anew
 def model_agreement(request: PageRequest, public_id: UUID) -> HttpResponse:
     """Agree to it: it is in force from now on."""
     about = get_model_proposal(public_id)

@@ -8,15 +8,18 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from apps.audit.stream import count_newer
 from apps.changes.access import get_change
 from apps.changes.models import Change
 from apps.core.pages import PageRequest, render_page
 from apps.home.deciding_forms import LOCAL, Comment, NeededReason, Reason, Review, Shown, SlotTimes
+from apps.home.facts.beside import about
 from apps.home.facts.change_page import ChangePage, Looking, Verb, change_page
 from apps.home.facts.exceptions import told_exceptions
 from apps.home.facts.ladder import ladder
 
 LARGEST_KEY = 2**63 - 1
+MOST_NEWS = 20  # counted while a page stands open
 FORMS: dict[str, type[Shown]] = {
     "comment": Comment,
     "withdraw": Reason,
@@ -53,10 +56,12 @@ def looking_at(request: PageRequest) -> Looking:
 
 @require_safe
 def change(request: PageRequest, ref: str) -> HttpResponse:
-    """Where the change stands; the ladder alone, where the page asks again by itself."""
+    """Where the change stands; where the page asks again by itself, the ladder alone and how much happened since it was read."""
     found = get_change(request.user, ref)
     if request.htmx:
-        context = {"change": found, "rungs": ladder(found, person=request.user)}
+        seen = id_in(request.GET.get("seen", ""))
+        news = count_newer(about(found), seen, most=MOST_NEWS) if seen else 0
+        context = {"change": found, "rungs": ladder(found, person=request.user), "seen": seen, "news": news}
         return render_page(request, "home/change.html", context, fragment="home/_ladder.html")
     return change_answer(request, found)
 
@@ -67,7 +72,11 @@ def change_answer(request: PageRequest, change: Change, *, status: int = 200, **
     forms = {name: bound.get(name) or made(auto_id=f"{name}_%s") for name, made in FORMS.items()}
     context: dict[str, Any] = {"page": page, "change": change, "rungs": page.rungs, "forms": forms, "verbs": with_forms(page.verbs, forms)}
     context |= {"plans": with_slots(page, bound), "left": with_forms([verb for verb in page.verbs if not verb.is_plain], forms)}
-    context |= {"neighbours": page.neighbours, "exceptions": told_exceptions(page.exceptions, now=timezone.now())}
+    context |= {
+        "seen": page.stream.newest,
+        "neighbours": page.neighbours,
+        "exceptions": told_exceptions(page.exceptions, now=timezone.now()),
+    }
     return render_page(request, "home/change.html", context, status=status)
 
 

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.facts import are_two_administrators
+from apps.accounts.freshness import anew
 from apps.catalog.access import get_environment
 from apps.catalog.actions import change_environment
 from apps.catalog.facts import environment_facts
@@ -23,7 +24,8 @@ from apps.gate.models import Relaxation
 from apps.gate.rules import Mode
 from apps.gate.rules.relaxing import REQUIRED, errors_of, weakens, why_not_confirm_relaxation, why_not_end_relaxation
 from apps.gate.strictness import TITLES, as_it_is, get_relaxation, open_relaxations, relaxation_facts, rules_applied
-from apps.home.strictness_form import Strictness
+from apps.home.facts.trying import Wish, tried_on_past
+from apps.home.strictness_form import Strictness, Trial
 
 
 @require_http_methods(["GET", "POST"])
@@ -43,10 +45,24 @@ def strictness(request: PageRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, said)
             return redirect("home:environment_strictness", about.slug)
-    rows = [(one, TITLES[one.rule], *refusals_of(one, asking)) for one in open_relaxations(about)]
+    proposed, trial, wish = [*open_relaxations(about)], *tried_in(request)
+    past = tried_on_past(request.user, about, [(one.rule, one.after) for one in proposed] + ([wish] if wish else []))
+    rows = [(one, TITLES[one.rule], *refusals_of(one, asking), past[one.rule, one.after]) for one in proposed]
     context = {"environment": about, "form": form, "rules": rules_applied(about), "rows": rows, "takes_two": are_two_administrators()}
-    context |= {"refusal": refusal}
+    context |= {"refusal": refusal, "trial": trial, "tried": past[wish] if wish else None}
     return render_page(request, "home/strictness.html", context, status=422 if request.method == "POST" else 200)
+
+
+def tried_in(request: PageRequest) -> tuple[Trial, Wish | None]:
+    """What somebody wants to see tried before it is set; None where nothing is asked for or the two do not fit."""
+    form = Trial(request.GET if "after" in request.GET else None, auto_id="try_%s")
+    if not form.is_bound or not form.is_valid():
+        return form, None
+    what, after = form.cleaned_data["what"], form.cleaned_data["after"]
+    if errors := errors_of(what, after):
+        show_errors(form, errors)
+        return form, None
+    return form, (what, after)
 
 
 def set_or_propose(environment: Environment, *, what: str, after: str, reason: str, by: Actor) -> str:
@@ -71,6 +87,7 @@ def refusals_of(relaxation: Relaxation, asking: PersonFacts) -> tuple[Refusal | 
 
 
 @require_POST
+@anew
 def relaxation_confirmation(request: PageRequest, public_id: UUID) -> HttpResponse:
     """Put it in force."""
     about = get_relaxation(public_id)

@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
-
-from apps.accounts.facts import standing_grants
 from apps.accounts.models import Membership, Person, Team
 from apps.accounts.roles import Role
 from apps.catalog.facts import owners_of
+from apps.catalog.grants import people_with_role
 from apps.catalog.models import Service
 from apps.changes.facts import content_of
 from apps.changes.mentions import called_rows
@@ -54,6 +52,5 @@ def members_ids(team: Team) -> set[UUID]:
 
 
 def operators_ids(service: Service) -> set[UUID]:
-    """Who operates a service: for everything, or for its team."""
-    grants = standing_grants().filter(Q(team__isnull=True) | Q(team=service.team_id), role=Role.OPERATOR)
-    return set(grants.values_list("person__public_id", flat=True))
+    """Who operates a service: for everything, for its team or for it alone."""
+    return set(people_with_role(Role.OPERATOR, service).values_list("public_id", flat=True))

@@ -15,7 +15,7 @@ from apps.incidents.access import names_of
 from apps.notifications.kinds import TOPICS, Kind, Relation
 from apps.notifications.models import Delivery
 
-TOLD_TO_THOSE_ALONE = {"delegation", "second_hand", "policy_proposal", "change_model_proposal", "relaxation"}  # whom it is about
+TOLD_TO_THOSE_ALONE = {"delegation", "second_hand", "policy_proposal", "change_model_proposal", "relaxation", "trust"}  # whom it is about
 UNSEEN = "Something that you may not see."
 ROUTES = {"deployment": "deployments:deployment", "incident": "incidents:incident", "change": "home:change"}
 

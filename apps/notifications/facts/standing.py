@@ -14,7 +14,6 @@ from apps.audit.vocabulary import Event
 from apps.changes.models import Change
 from apps.changes.states import OPEN, State
 from apps.deployments.models import Deployment
-from apps.deployments.states import State as DeploymentState
 from apps.gate.proposals import Proposal
 from apps.incidents.models import Incident
 from apps.incidents.states import State as IncidentState
@@ -52,6 +51,7 @@ SAME_NEWS = (
     frozenset({Kind.DEPLOYMENT_FAILED, Kind.DEPLOYMENT_NEEDS_HUMAN}),
     frozenset({Kind.SIGN_OFF_ASKED, Kind.SIGN_OFF_LAPSED, Kind.SIGN_OFF_REMINDED}),
     frozenset({Kind.DELEGATION_GIVEN}),
+    frozenset({Kind.REVIEW_OVERDUE}),
 )
 
 
@@ -93,13 +93,15 @@ def why_outdated(delivery: Delivery, subject: Subject, *, now: datetime) -> str:
 def _outdated_place(delivery: Delivery, subject: Deployment | Incident) -> str:
     if isinstance(subject, Incident):
         return f"{subject.ref} is resolved." if subject.state == IncidentState.RESOLVED else ""
-    is_old = delivery.kind == Kind.DEPLOYMENT_NEEDS_HUMAN and subject.state != DeploymentState.NEEDS_HUMAN
+    is_old = delivery.kind == Kind.DEPLOYMENT_NEEDS_HUMAN and not subject.waits_for_person
     return f"{subject.ref} needs nobody any more." if is_old else ""
 
 
 def _outdated_exception(delivery: Delivery, one: LegException) -> str:
     if delivery.kind == Kind.REVIEW_OVERDUE:
         return f"The review of {one.ref} is written." if one.reviewed_at else ""
+    if delivery.kind == Kind.EXCEPTION_DECIDED:
+        return ""
     return "" if one.is_waiting else f"{one.ref} waits for nobody any more."
 
 

@@ -49,7 +49,7 @@ ABOUT_ACCOUNTS = (
     Event.IDENTITY_REMOVED,
     Event.PERSONAL_TOKEN_ISSUED,
 )
-PROPOSALS = (Event.POLICY_PROPOSED, Event.CHANGE_MODEL_PROPOSED, Event.RELAXATION_PROPOSED, Event.ADMINISTRATOR_ASKED)
+PROPOSALS = (Event.POLICY_PROPOSED, Event.CHANGE_MODEL_PROPOSED, Event.RELAXATION_PROPOSED, Event.TRUST_PROPOSED, Event.ADMINISTRATOR_ASKED)
 ASKING = (Kind.SIGN_OFF_ASKED, Kind.SIGN_OFF_LAPSED)
 
 
@@ -250,7 +250,13 @@ def _proposed(entry: StreamEntry) -> Notice | None:
     return Notice(proposal, each(confirmers_of(proposal), Kind.PROPOSAL_ASKED, Relation.ASKED)) if proposal else None
 
 
-def _overdue(entry: StreamEntry) -> Notice | None:
+def _exception_over(entry: StreamEntry) -> Notice | None:
+    """Who asked for an exception that was refused, withdrawn by another, or that nobody decided on."""
+    one = exception_named(entry.subject)
+    return Notice(one, each(standing_ids([one.asked_by]), Kind.EXCEPTION_DECIDED, Relation.ASKER)) if one else None
+
+
+def _owed(entry: StreamEntry) -> Notice | None:
     """The team that owes a review, and who asked for the exception."""
     one = exception_named(entry.subject)
     if one is None:
@@ -272,7 +278,8 @@ TELLERS: Final[Mapping[str, Teller]] = {
     Event.DELEGATION_GIVEN: _delegated,
     Event.DELEGATION_ENDED: _delegated,
     Event.EXCEPTION_ASKED: _excepted,
-    Event.EXCEPTION_OVERDUE: _overdue,
+    **dict.fromkeys((Event.EXCEPTION_DECLINED, Event.EXCEPTION_WITHDRAWN, Event.EXCEPTION_LAPSED), _exception_over),
+    **dict.fromkeys((Event.EXCEPTION_AGREED, Event.EXCEPTION_REMINDED, Event.EXCEPTION_OVERDUE), _owed),
     **dict.fromkeys(PROPOSALS, _proposed),
     Event.CHANGE_SENT_BACK: _decided(Kind.CHANGE_RETURNED),
     Event.CHANGE_FINISHED: _decided(Kind.CHANGE_RETURNED),
@@ -286,5 +293,6 @@ TELLERS: Final[Mapping[str, Teller]] = {
     Event.DEPLOYMENT_SUCCEEDED: _rolled_back,
     Event.DEPLOYMENT_REFUSED: _refused,
     Event.DEPLOYMENT_NEEDS_HUMAN: _deployed(Kind.DEPLOYMENT_NEEDS_HUMAN),
+    Event.DEPLOYMENT_SILENT: _deployed(Kind.DEPLOYMENT_NEEDS_HUMAN),
     Event.INCIDENT_OPENED: _opened,
 }

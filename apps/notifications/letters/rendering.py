@@ -9,7 +9,8 @@ from django.core.validators import validate_email
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from apps.core.prose import codepoint, is_hidden
+from apps.core.prose import is_hidden, name_hidden
+from apps.core.unmarked import name_unmarked
 from apps.notifications.letters.shape import Letter, Line, Section, address_of
 from apps.notifications.models import Mail
 
@@ -32,7 +33,7 @@ def message_of(mail: Mail, letter: Letter, *, thread: str = "") -> EmailMultiAlt
         to=[mail.person.email],
         headers=headers_of(mail, thread=thread),
     )
-    message.attach_alternative(render_to_string("notifications/mail.html", context), "text/html")
+    message.attach_alternative(name_unmarked(render_to_string("notifications/mail.html", context)), "text/html")
     return message
 
 
@@ -79,21 +80,15 @@ def header_text(text: str) -> str:
     return line if len(line) <= LONGEST_SUBJECT else f"{line[: LONGEST_SUBJECT - 1].rstrip()}…"
 
 
-def visible(text: str) -> str:
-    """Text of people with its hidden characters named."""
-    plain = text.replace("\r\n", "\n")
-    return "".join(f"⟨{codepoint(char)}⟩" if is_hidden(char) else char for char in plain)
-
-
 def text_of(letter: Letter) -> str:
-    """The whole mail as plain text; our own words and link come before anything that people wrote."""
-    parts = [visible(letter.lead), letter.cure, f"{letter.word}:\n{letter.url}"]
+    """The whole mail as plain text, hidden characters named; our own words and link come before anything that people wrote."""
+    parts = [letter.lead, letter.cure, f"{letter.word}:\n{letter.url}"]
     parts += [_section_text(section) for section in letter.sections if section.lines]
     parts.append(
         f"-- \nYou get this because {letter.because}.\nChoose what you are told: {settings_url()}\n"
-        f"Change Control of {visible(settings.ORGANISATION)}"
+        f"Change Control of {settings.ORGANISATION}"
     )
-    return "\n\n".join(parts) + "\n"
+    return name_hidden("\n\n".join(parts) + "\n")
 
 
 def _section_text(section: Section) -> str:
@@ -103,5 +98,5 @@ def _section_text(section: Section) -> str:
 
 def _line_text(line: Line) -> str:
     if line.url:
-        return "\n".join(part for part in (visible(line.name), visible(line.text), line.url) if part)
-    return visible(f"{line.name}: {line.text}" if line.name else line.text)
+        return "\n".join(part for part in (line.name, line.text, line.url) if part)
+    return f"{line.name}: {line.text}" if line.name else line.text

@@ -18,7 +18,7 @@ class Command(BaseCommand):
         """Print them; the secrets themselves are kept nowhere."""
         del options
         now = timezone.now()
-        for token in sorted(GateToken.objects.all(), key=lambda one: (not _holds(one, now), one.name, one.prefix)):
+        for token in sorted(GateToken.objects.filter(trust__isnull=True), key=lambda one: (not _holds(one, now), one.name, one.prefix)):
             used = f"last used {_day(token.used_at)}" if token.used_at else "never used"
             self.stdout.write(f"{token.prefix}  {_standing(token, now):<22}  {used:<22}  {token.name}")
 

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:  # noqa: ANN401 - Django's own signature
         """Revoke it; a whole secret is understood too, so that what leaked can be pasted."""
         prefix = options["prefix"][:PREFIX_LENGTH]
-        found = list(GateToken.objects.filter(prefix=prefix)[:2])
+        found = list(GateToken.objects.filter(prefix=prefix, trust__isnull=True)[:2])
         if len(found) != 1:
             raise CommandError(
                 f"{'No' if not found else 'More than one'} gate token begins with {prefix}. manage.py gate_tokens lists them."

@@ -41,7 +41,11 @@ class Orders(Lockable["Deployment"]):
         """Orders a worker should look at now, by the database's clock; a lease that still runs keeps others away."""
         now = ClockTimestamp()
         unleased = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now)
-        return self.filter(unleased, state__in=sorted(WORKED_ON), wake_at__lte=now)
+        return self.filter(unleased, executor=Executor.WORKER, state__in=sorted(WORKED_ON), wake_at__lte=now)
+
+    def silent(self) -> Self:
+        """What CI carries out and has not spoken of for as long as it may: their `wake_at` is the end of its patience."""
+        return self.filter(executor=Executor.EXTERNAL, state=State.RUNNING, wake_at__lte=ClockTimestamp())
 
 
 class Deployment(models.Model):
@@ -59,7 +63,7 @@ class Deployment(models.Model):
     identities = ArrayField(models.CharField(max_length=200))
     previous_label = models.CharField(max_length=120, default="", blank=True)  # what ran when it was ordered
     previous_identities = ArrayField(models.CharField(max_length=200), default=list)
-    settings = models.ForeignKey(TargetSettings, on_delete=models.PROTECT, related_name="+")
+    settings = models.ForeignKey(TargetSettings, null=True, on_delete=models.PROTECT, related_name="+")  # null: CI needs none of ours
     way_back_seconds = models.PositiveIntegerField(default=0)
     runs_by_itself = models.BooleanField(default=False)  # the plan's way back is one we carry out
     is_irreversible = models.BooleanField(default=False)  # the plan names a part that cannot be undone
@@ -97,6 +101,7 @@ class Deployment(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=sorted(IN_FLIGHT)) | Q(turn__isnull=False, begun_at__isnull=False), name="in_flight_has_begun"
             ),
+            models.CheckConstraint(condition=Q(executor=Executor.EXTERNAL) | Q(settings__isnull=False), name="a_worker_has_settings"),
             models.CheckConstraint(
                 condition=Q(lease_expires_at__isnull=True, holder="") | (Q(lease_expires_at__isnull=False) & ~Q(holder="")),
                 name="lease_has_a_holder",
@@ -124,6 +129,21 @@ class Deployment(models.Model):
     def is_final(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in FINAL
+
+    @property
+    def is_external(self) -> bool:
+        """Whether CI carries it out."""
+        return self.executor == Executor.EXTERNAL
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether only its reporter says that it succeeded: nobody has seen it there yet."""
+        return self.is_external and self.state == State.SUCCEEDED and self.read_back_at is None
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Whether a person is asked what is true there: of what CI fell silent about nobody else can be asked."""
+        return self.state == State.NEEDS_HUMAN or (self.is_external and self.state == State.UNKNOWN)
 
     @property
     def is_way_back(self) -> bool:

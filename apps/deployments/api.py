@@ -1,0 +1,105 @@
+"""Deployments for CI: begin with a ticket, report, read. Plain views outside sessions and CSRF, as those of the gate."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+
+from apps.catalog.versions import Version
+from apps.core.locks import database_now
+from apps.core.problems import problem_json
+from apps.deployments.access import deployment_by_id
+from apps.deployments.documents import PATH, deployment_document, observation_document, report_document
+from apps.deployments.inputs import LONGEST_BODY, read_beginning, read_object, read_observation, read_report
+from apps.deployments.models import Deployment
+from apps.deployments.observations import observe_target
+from apps.deployments.pipelines import begin_by_ticket, report_deployment
+from apps.gate.api import told_as_problem
+from apps.gate.callers import Caller, let_in
+from apps.gate.inputs import NotReadable
+
+NO_TARGET = "There is no such target, or this token is not for its service and environment."
+NOT_FOUND = "There is no such deployment, or this token is not for its service and environment."
+
+
+@told_as_problem
+def deployments(request: HttpRequest) -> HttpResponse:
+    """Begin a deployment: POST a ticket, get the deployment."""
+    if wrong := _wrong(request, "POST"):
+        return wrong
+    caller = let_in(request)
+    asked = read_beginning(read_object(_body(request)), key=request.headers.get("Idempotency-Key", ""), now=database_now())
+    begun = begin_by_ticket(replace(asked, run=caller.run(asked.run)), caller=caller, by=caller.actor)
+    response = HttpResponse(begun.answer, status=201, content_type="application/json")
+    response["Location"] = f"{settings.PUBLIC_URL}{PATH}/{begun.deployment.public_id}"
+    if begun.is_replayed:
+        response["Idempotency-Replayed"] = "true"
+    return response
+
+
+@told_as_problem
+def deployment(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
+    """One deployment as it stands."""
+    if wrong := _wrong(request, "GET"):
+        return wrong
+    caller = let_in(request)
+    try:
+        return JsonResponse(deployment_document(_found(caller, deployment_id)))
+    except Http404:
+        return problem_json(404, "not_found", NOT_FOUND)
+
+
+@told_as_problem
+def reports(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
+    """Say what becomes of a deployment: POST a report."""
+    if wrong := _wrong(request, "POST"):
+        return wrong
+    caller = let_in(request)
+    try:
+        found = _found(caller, deployment_id)
+    except Http404:
+        return problem_json(404, "not_found", NOT_FOUND)
+    said = read_report(read_object(_body(request)), now=database_now())
+    report = report_deployment(found.pk, said=said, by=caller.actor)
+    report.deployment = _found(caller, deployment_id)  # as it stands now, its pipeline included
+    return JsonResponse(report_document(report))
+
+
+@told_as_problem
+def observations(request: HttpRequest) -> HttpResponse:
+    """Say what runs on a target: POST an observation."""
+    if wrong := _wrong(request, "POST"):
+        return wrong
+    caller = let_in(request)
+    seen = read_observation(read_object(_body(request)), credential=caller.credential)
+    target = caller.target_of(seen.place)
+    if target is None:
+        return problem_json(404, "not_found", NO_TARGET)
+    version = Version(seen.label, seen.place.identities)
+    observed = observe_target(target.pk, version=version, source=seen.source, by=caller.actor)
+    return JsonResponse(observation_document(observed))
+
+
+def _found(caller: Caller, deployment_id: UUID) -> Deployment:
+    found = deployment_by_id(deployment_id)
+    if found is None or not caller.speaks_for(found.target):
+        raise Http404
+    return found
+
+
+def _body(request: HttpRequest) -> bytes:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+        raise NotReadable(f"The body takes more than {LONGEST_BODY} bytes.")
+    return request.body
+
+
+def _wrong(request: HttpRequest, method: str) -> HttpResponse | None:
+    allowed = {method, "HEAD"} if method == "GET" else {method}
+    if request.method not in allowed:
+        response = problem_json(405, "method_not_allowed", f"This address takes {method}.")
+        response["Allow"] = ", ".join(sorted(allowed))
+        return response
+    if method == "POST" and request.content_type != "application/json":
+        return problem_json(415, "not_json", "This address reads application/json.")
+    return None

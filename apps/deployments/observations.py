@@ -1,0 +1,150 @@
+"""What was seen on a target: the durable verbs of whoever looks, and of whoever says what an undeclared version is about."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, QuerySet
+
+from apps.audit.attempts import recorded_refusal
+from apps.audit.names import actor_text
+from apps.audit.record import record
+from apps.audit.vocabulary import Event
+from apps.catalog.models import Outcome, Target
+from apps.catalog.steps import asker, note_arrival, target_refs
+from apps.catalog.versions import Version
+from apps.core.actors import Actor
+from apps.core.refusals import Refusal, Refused
+from apps.core.texts import read_line
+from apps.core.verbs import verb
+from apps.deployments.access import hold_deployment
+from apps.deployments.models import Deployment, Settled, Undeclared
+from apps.deployments.rules.observing import Meaning, Occupant, is_same, meaning_of, why_not_settle_undeclared
+from apps.deployments.rules.orders import OPERATING
+from apps.deployments.states import State
+from apps.deployments.steps import settle_as_old, succeed
+from apps.deployments.transitions import tell
+
+LONGEST_REASON = 400
+SEEN = "It was seen on the target."
+SEEN_OLD = "What ran before was seen on the target."
+GONE = "What we know of was seen there again."
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an observation meant, and what it is about."""
+
+    meaning: Meaning
+    deployment: Deployment | None = None
+    undeclared: Undeclared | None = None
+
+
+@verb
+def observe_target(target_id: int, *, version: Version, source: str, by: Actor, now: datetime | None = None) -> Observed:
+    """Take in that a version was seen running on a target."""
+    target, at = Target.objects.lock(target_id, now)
+    order = Deployment.objects.filter(public_id=target.occupied_by).first() if target.occupied_by else None
+    occupant = _occupant(order) if order else None
+    meaning = meaning_of(version.identities, running=tuple(target.running_identities), occupant=occupant)
+    match meaning:
+        case Meaning.KNOWN:
+            return Observed(meaning, _confirm(target, by=by, at=at))
+        case Meaning.NEW_RUNS | Meaning.OLD_RUNS if order is not None:
+            _settle(order, meaning, by=by, at=at)
+            return Observed(meaning, order)
+        case Meaning.ON_ITS_WAY:
+            return Observed(meaning, order)
+    return Observed(meaning, undeclared=_note(target, version, source, by=by, at=at))
+
+
+@recorded_refusal(Event.UNDECLARED_REFUSED)
+@verb
+def settle_undeclared(undeclared_id: int, *, outcome: Settled, reason: str, by: Actor, now: datetime | None = None) -> Undeclared:
+    """Adopt what runs undeclared as what shall run there, or explain why it is none. Both take a reason."""
+    reason = read_line(reason, field="reason", longest=LONGEST_REASON)
+    target_id = Undeclared.objects.values_list("target_id", flat=True).get(pk=undeclared_id)
+    target, at = Target.objects.lock(target_id, now)
+    found, at = Undeclared.objects.lock(undeclared_id, at)
+    found.target = target
+    if refusal := undeclared_refusal(found, by=by, adopts=outcome is Settled.ADOPTED):
+        raise Refused(refusal, about=found.reference)
+    _end(found, outcome, by=by, at=at, reason=reason)
+    if outcome is Settled.ADOPTED:
+        note_arrival(target, found.version, Outcome.ADOPTED, by=by, at=at, refs=[found.reference], reason=reason)
+        for other in _open(target).exclude(pk=found.pk):
+            _end(other, Settled.GONE, by=by, at=at, reason=f"{found.label} was adopted.")
+    return found
+
+
+def undeclared_refusal(found: Undeclared, *, by: Actor, adopts: bool) -> Refusal | None:
+    """Why this person cannot settle it now."""
+    return why_not_settle_undeclared(
+        operates=bool(asker(by, found.target.service).roles & OPERATING),
+        is_settled=found.settled_at is not None,
+        is_occupied=found.target.occupied_by is not None,
+        adopts=adopts,
+    )
+
+
+def _occupant(order: Deployment) -> Occupant:
+    return Occupant(State(order.state), order.is_external, tuple(order.identities), tuple(order.previous_identities))
+
+
+def _confirm(target: Target, *, by: Actor, at: datetime) -> Deployment | None:
+    """What CI reported is so; whatever ran there undeclared is gone."""
+    for other in _open(target):
+        _end(other, Settled.GONE, by=by, at=at, reason=GONE)
+    newest = Deployment.objects.filter(target=target, state=State.SUCCEEDED).order_by("-ended_at", "-pk").first()
+    if newest is None or not is_same(newest.identities, target.running_identities):
+        return None
+    if not newest.is_reported:
+        return newest
+    order = hold_deployment(newest.pk, at).deployment
+    order.read_back_at = at
+    order.save(update_fields=["read_back_at"])
+    tell(order, Event.DEPLOYMENT_CONFIRMED, by=by, at=at)
+    return order
+
+
+def _settle(order: Deployment, meaning: Meaning, *, by: Actor, at: datetime) -> None:
+    held = hold_deployment(order.pk, at)
+    if meaning is Meaning.NEW_RUNS:
+        held.deployment.failure, held.deployment.read_back_at = "", at
+        succeed(held, by=by, reason=SEEN)
+    else:
+        settle_as_old(held, by=by, reason=SEEN_OLD)
+
+
+def _note(target: Target, version: Version, source: str, *, by: Actor, at: datetime) -> Undeclared:
+    known = _open(target).filter(identities=[*version.identities]).first()
+    if known is not None:
+        Undeclared.objects.filter(pk=known.pk).update(last_seen_at=at, seen_count=F("seen_count") + 1)
+        known.refresh_from_db()
+        return known
+    made = Undeclared.objects.create(
+        target=target,
+        label=version.label,
+        identities=[*version.identities],
+        expected_label=target.running_label,
+        source=source,
+        seen_at=at,
+        seen_by=actor_text(by),
+        last_seen_at=at,
+    )
+    details = {"label": made.label, "source": source, "service": target.service.name, "environment": target.environment.name}
+    data = {"identities": made.identities, "expected": target.running_identities}
+    record(Event.UNDECLARED_SEEN, subject=made, refs=[target.reference, *target_refs(target)], by=by, at=at, data=data, details=details)
+    return made
+
+
+def _end(found: Undeclared, outcome: Settled, *, by: Actor, at: datetime, reason: str) -> None:
+    found.outcome, found.reason, found.settled_at, found.settled_by = outcome, reason[:LONGEST_REASON], at, actor_text(by)
+    found.save(update_fields=["outcome", "reason", "settled_at", "settled_by"])
+    target = found.target
+    details = {"label": found.label, "reason": found.reason}
+    refs = [target.reference, *target_refs(target)]
+    record(Event.UNDECLARED_SETTLED, subject=found, refs=refs, by=by, at=at, data={"outcome": outcome}, details=details)
+
+
+def _open(target: Target) -> QuerySet[Undeclared]:
+    return Undeclared.objects.filter(target=target, settled_at__isnull=True).select_related("target__service", "target__environment")

@@ -1,0 +1,66 @@
+"""What an observation of a target means: that what we know is so, that it settles what nobody knew, or that nobody declared it. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from apps.core.refusals import Refusal, not_allowed, not_now
+from apps.deployments.states import State
+
+DOUBTFUL = frozenset({State.UNKNOWN, State.NEEDS_HUMAN})
+
+
+class Meaning(StrEnum):
+    """What an observation means."""
+
+    KNOWN = "KNOWN"  # it runs what we know to run there
+    NEW_RUNS = "NEW_RUNS"  # it settles a deployment of CI that nobody knew the end of
+    OLD_RUNS = "OLD_RUNS"
+    ON_ITS_WAY = "ON_ITS_WAY"  # it runs the old or the new version of what is being deployed
+    UNDECLARED = "UNDECLARED"
+
+
+@dataclass(frozen=True, slots=True)
+class Occupant:
+    """The deployment that has the target."""
+
+    state: State
+    is_external: bool
+    wanted: tuple[str, ...]
+    previous: tuple[str, ...]
+
+
+def is_same(seen: Iterable[str], known: Iterable[str]) -> bool:
+    """Whether both name one version: they share an identity, and none of a kind that both name contradicts it."""
+    ours, theirs = set(seen), set(known)
+    kinds = {_kind(one) for one in theirs}
+    return bool(ours & theirs) and all(one in theirs for one in ours if _kind(one) in kinds)
+
+
+def meaning_of(seen: tuple[str, ...], *, running: tuple[str, ...], occupant: Occupant | None) -> Meaning:
+    """What it means that this was seen there."""
+    if occupant is None:
+        return Meaning.KNOWN if is_same(seen, running) else Meaning.UNDECLARED
+    is_new, is_old = is_same(seen, occupant.wanted), is_same(seen, occupant.previous)
+    if not (is_new or is_old):
+        return Meaning.UNDECLARED
+    if not (occupant.is_external and occupant.state in DOUBTFUL):
+        return Meaning.ON_ITS_WAY
+    return Meaning.NEW_RUNS if is_new else Meaning.OLD_RUNS
+
+
+def why_not_settle_undeclared(*, operates: bool, is_settled: bool, is_occupied: bool, adopts: bool) -> Refusal | None:
+    """Refuse to say what became of something undeclared."""
+    if not operates:
+        return not_allowed(
+            "not_operating", "You are no operator or release manager of this service.", "An operator or a release manager can."
+        )
+    if is_settled:
+        return not_now("already_settled", "Somebody has settled this already.", "Nothing is left to do here.")
+    if adopts and is_occupied:
+        return not_now("occupied", "A deployment is on the target now.", "Wait until it has ended, then look again what runs.")
+    return None
+
+
+def _kind(identity: str) -> str:
+    return identity.partition(":")[0]

@@ -1,0 +1,290 @@
+"""What was seen on a target: known, settling, or undeclared, and what becomes of that; starts while the installation was away."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from apps.accounts.roles import Role
+from apps.audit.stream import entries_about
+from apps.audit.vocabulary import Event
+from apps.catalog.models import Arrival, Environment, Outcome
+from apps.core.locks import database_now
+from apps.core.refusals import Refused
+from apps.deployments.completeness import months_for
+from apps.deployments.models import Deployment, Settled, Undeclared
+from apps.deployments.observations import settle_undeclared
+from apps.deployments.pipelines import note_silent
+from apps.deployments.rules.observing import Meaning, Occupant, is_same, meaning_of
+from apps.deployments.states import MOVES_OF_CI, State
+from tests.conftest import NOW
+from tests.deployments.test_pipelines import code, leg_of, silence
+from tests.factories.accounts import make_person
+from tests.factories.approvals import make_place
+from tests.factories.catalog import COMMIT as RUNNING
+from tests.factories.changes import COMMIT, OTHER_COMMIT
+from tests.factories.gate import ARTIFACT, OTHER_ARTIFACT, make_gate_token, post
+from tests.factories.pipelines import PATH, Job, PipelineFactory, UndeclaredFactory
+from tests.factories.schedule import HOUR, CalendarRuleFactory
+
+ALIEN = "git:" + "ee" * 20
+
+
+def see(job: Job, identity: str, **more):
+    kind, _, value = identity.partition(":")
+    place = {"service": job.target.service.slug, "environment": job.target.environment.slug, "identities": {kind: value}}
+    return post(job.secret, f"{PATH}/observations", place | more)
+
+
+@pytest.fixture
+def job(db) -> Job:
+    return Job()
+
+
+@pytest.fixture
+def operator(db):
+    return make_person(Role.OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("seen", "known", "same"),
+    [
+        ([COMMIT], [COMMIT], True),
+        ([COMMIT], [COMMIT, ARTIFACT], True),
+        ([COMMIT, ARTIFACT], [COMMIT], True),
+        ([COMMIT, OTHER_ARTIFACT], [COMMIT, ARTIFACT], False),
+        ([COMMIT], [OTHER_COMMIT], False),
+        ([COMMIT], [ARTIFACT], False),
+        ([COMMIT], [], False),
+        ([], [COMMIT], False),
+    ],
+)
+def test_same_version_shares_an_identity_and_none_contradicts(seen, known, same):
+    assert is_same(seen, known) is same
+
+
+@pytest.mark.parametrize("state", sorted(MOVES_OF_CI))
+@pytest.mark.parametrize("is_external", [True, False])
+def test_meaning_in_every_state(state, is_external):
+    occupant = Occupant(state, is_external, (COMMIT,), (RUNNING,))
+    settles = is_external and state in {State.UNKNOWN, State.NEEDS_HUMAN}
+
+    assert meaning_of((COMMIT,), running=(RUNNING,), occupant=occupant) is (Meaning.NEW_RUNS if settles else Meaning.ON_ITS_WAY)
+    assert meaning_of((RUNNING,), running=(RUNNING,), occupant=occupant) is (Meaning.OLD_RUNS if settles else Meaning.ON_ITS_WAY)
+    assert meaning_of((ALIEN,), running=(RUNNING,), occupant=occupant) is Meaning.UNDECLARED
+
+
+def test_what_is_known_changes_nothing(job):
+    answer = see(job, RUNNING)
+
+    assert (answer.status_code, answer.json()["meaning"]) == (200, "KNOWN")
+    assert not Undeclared.objects.exists()
+
+
+def test_reported_success_is_confirmed_when_it_is_seen(job):
+    job.begin()
+    job.report("succeeded")
+
+    answer = see(job, COMMIT, source="probe of the load balancer")
+
+    assert answer.json() == {"meaning": "KNOWN", "deployment": job.id, "undeclared": None}
+    assert not job.order.is_reported
+    assert job.look().json()["is_confirmed"] is True
+    assert Event.DEPLOYMENT_CONFIRMED in {entry.event for entry in entries_about(job.order.reference, limit=9)}
+
+
+@pytest.mark.parametrize(("identity", "state", "leg"), [(COMMIT, "SUCCEEDED", "DONE"), (RUNNING, "FAILED", "FAILED")])
+@pytest.mark.parametrize("doubt", ["silent", "needs_human"])
+def test_observation_settles_what_nobody_knew(job, identity, state, leg, doubt):
+    order = job.begin()
+    if doubt == "silent":
+        silence(order)
+        note_silent(order.pk)
+    else:
+        job.report("failed", has_switched=True)
+
+    see(job, identity)
+
+    job.target.refresh_from_db()
+    assert (job.order.state, leg_of(job).state, job.target.occupied_by) == (state, leg, None)
+
+
+def test_observation_while_it_is_on_its_way_changes_nothing(job):
+    job.begin()
+
+    assert see(job, COMMIT).json()["meaning"] == "ON_ITS_WAY"
+    assert job.order.state == "RUNNING"
+
+
+def test_what_nobody_declared_is_kept_once_and_counted(job):
+    first, again = see(job, ALIEN, label="hotfix", source="probe"), see(job, ALIEN)
+
+    found = Undeclared.objects.get()
+    assert (first.json()["meaning"], again.json()["undeclared"]["seen_count"]) == ("UNDECLARED", 2)
+    assert (found.label, found.expected_label, found.source) == ("hotfix", "3.17.0", "probe")
+    assert entries_about(found.reference, limit=9)[0].event is Event.UNDECLARED_SEEN
+
+
+def test_what_is_gone_again_is_settled_by_what_is_seen(job):
+    see(job, ALIEN)
+    see(job, RUNNING)
+
+    assert Undeclared.objects.get().outcome == Settled.GONE
+
+
+def test_adopted_is_what_runs(job, operator):
+    see(job, ALIEN, label="hotfix")
+    found = Undeclared.objects.get()
+
+    settle_undeclared(found.pk, outcome=Settled.ADOPTED, reason="Ops patched it by hand.", by=operator.actor)
+
+    job.target.refresh_from_db()
+    found.refresh_from_db()
+    assert (job.target.running_label, job.target.previous_label, found.outcome) == ("hotfix", "3.17.0", "ADOPTED")
+    assert Arrival.objects.get(target=job.target).outcome == Outcome.ADOPTED
+    assert see(job, ALIEN).json()["meaning"] == "KNOWN"
+
+
+def test_explained_changes_nothing_and_is_told_once(job, operator):
+    see(job, ALIEN)
+    found = Undeclared.objects.get()
+    settle_undeclared(found.pk, outcome=Settled.EXPLAINED, reason="The probe asked the wrong host.", by=operator.actor)
+
+    with pytest.raises(Refused) as told:
+        settle_undeclared(found.pk, outcome=Settled.ADOPTED, reason="Again.", by=operator.actor)
+
+    job.target.refresh_from_db()
+    assert (job.target.running_label, told.value.refusal.code) == ("3.17.0", "already_settled")
+    assert entries_about(found.reference, limit=1)[0].event is Event.UNDECLARED_REFUSED
+
+
+def test_nothing_is_adopted_under_a_deployment_or_by_somebody_else(job, operator):
+    see(job, ALIEN)
+    found = Undeclared.objects.get()
+    job.begin()
+
+    for by, expected in ((operator, "occupied"), (make_person(), "not_operating")):
+        with pytest.raises(Refused) as told:
+            settle_undeclared(found.pk, outcome=Settled.ADOPTED, reason="x", by=by.actor)
+        assert told.value.refusal.code == expected
+
+
+def test_observation_by_a_token_for_something_else_is_not_found(job):
+    _, job.secret = make_gate_token(make_place(environment=job.target.environment).service)
+
+    assert see(job, ALIEN).status_code == 404
+    assert not Undeclared.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"label": "x" * 121}, "label"),
+        ({"source": 5}, "source"),
+        ({"dry_run": True}, "dry_run"),
+        ({"moon": 1}, "moon"),
+        ({"service": ""}, "service"),
+    ],
+)
+def test_observation_that_cannot_be_read_names_the_field(job, more, field):
+    answer = see(job, ALIEN, **more)
+
+    assert answer.status_code == 422
+    assert [row["field"] for row in answer.json()["errors"]] == [field]
+
+
+def test_pages_show_and_settle_what_nobody_declared(client, operator):
+    found = UndeclaredFactory(target=make_place())
+    client.force_login(operator)
+    page = client.get(reverse("deployments:undeclared")).content.decode()
+    url = reverse("deployments:undeclared_settlement", args=[found.pk])
+
+    assert "3.19.0-hotfix" in page
+    assert "What is it?" in client.get(reverse("deployments:undeclared_one", args=[found.pk])).content.decode()
+    assert client.post(url, {"outcome": "GONE", "reason": "x"}).status_code == 422
+    assert client.post(url, {"outcome": "ADOPTED", "reason": "a\x00b"}).status_code == 422
+    assert client.post(url, {"outcome": "ADOPTED", "reason": "Ops patched it."}, follow=True).status_code == 200
+    found.refresh_from_db()
+    assert found.outcome == "ADOPTED"
+    assert "Nothing undeclared is open" in client.get(reverse("deployments:undeclared")).content.decode()
+
+
+def test_months_count_what_was_declared(operator):
+    begun = PipelineFactory().deployment
+    Deployment.objects.filter(pk=begun.pk).update(begun_at=NOW, turn=1)
+    target = begun.target
+    UndeclaredFactory(target=target)
+    UndeclaredFactory(target=target, settled_at=NOW, settled_by="SYSTEM:test", outcome="EXPLAINED", reason="No.")
+
+    (month,) = months_for(operator, now=NOW)
+
+    assert (month.declared, month.undeclared, month.total, month.percent) == (1, 1, 2, 50)
+    assert months_for(operator, now=NOW + timedelta(days=400)) == []
+
+
+# While the installation was away
+
+
+def grace(job: Job, minutes: int) -> None:
+    Environment.objects.filter(pk=job.target.environment_id).update(offline_grace_minutes=minutes)
+
+
+def moment(at) -> str:
+    return at.isoformat()
+
+
+def test_start_without_us_is_reconciled_and_shown(job, client, operator):
+    grace(job, 30)
+    ticket, now = job.tickets()["ticket"], database_now()
+    CalendarRuleFactory(starts_at=now - HOUR, ends_at=now + HOUR)  # what came up meanwhile undoes nothing
+
+    order = job.begin(ticket, offline_at=moment(now))
+
+    assert (order.state, leg_of(job).state, order.pipeline.codes) == ("RUNNING", "STARTED", ["frozen"])
+    assert order.pipeline.used_at == now
+    assert Event.DEPLOYMENT_OFFLINE in {entry.event for entry in entries_about(order.reference, limit=9)}
+    client.force_login(operator)
+    assert "while this installation was away" in client.get(f"/deployments/{order.pk}/").content.decode()
+
+
+def test_start_without_us_is_refused_without_grace_or_after_it(job):
+    bare, now = job.tickets()["ticket"], database_now()
+    assert code(job.send(bare, offline_at=moment(now))) == "offline_not_permitted"
+    grace(job, 1)
+    ticket = job.tickets()["ticket"]
+
+    late = job.send(ticket, offline_at=moment(database_now() + timedelta(seconds=90)))
+    early = job.send(ticket, offline_at=moment(now - HOUR))
+
+    assert (code(late), code(early)) == ("offline_not_permitted", "ticket_early")
+    assert not Deployment.objects.exists()
+
+
+def test_start_without_us_of_a_leg_that_is_over_has_no_leg(job):
+    grace(job, 30)
+    first, second = job.tickets()["ticket"], job.tickets()["ticket"]
+    job.begin(first)
+    job.report("succeeded")
+
+    order = job.begin(second, offline_at=moment(database_now()))
+
+    assert (order.leg, order.state) == (None, "RUNNING")
+    assert order.pipeline.codes
+
+
+def test_start_without_us_waits_for_the_target(job):
+    grace(job, 30)
+    first, second = job.tickets()["ticket"], job.tickets()["ticket"]
+    job.begin(first)
+
+    assert code(job.send(second, offline_at=moment(database_now()))) == "occupied"
+
+
+def test_rollback_without_us_needs_no_grace(job):
+    tickets = job.tickets()
+    job.begin(tickets["ticket"])
+    job.report("succeeded")
+
+    back = job.begin(tickets["rollback_ticket"], offline_at=moment(database_now()))
+
+    assert back.undoes is not None
