@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.test import override_settings
 
 from changecontrol.addresses import database
 from changecontrol.celery import app as celery_app
@@ -55,11 +56,14 @@ def django_db_setup(server: PrivatePostgres, django_db_blocker) -> Iterator[None
         connections.close_all()
 
 
-@pytest.fixture(autouse=True)
-def own_keys(settings, tmp_path_factory) -> None:
-    """Signing keys of tests live in a temporary folder."""
-    settings.SIGNING_KEY_FILE = tmp_path_factory.getbasetemp() / "signing.pem"
-    settings.MEDIA_ROOT = Path("/nonexistent")
+@pytest.fixture(scope="session", autouse=True)
+def own_ground(tmp_path_factory) -> Iterator[None]:
+    """Tests have one signing key, in a temporary folder, and no git of theirs asks a server elsewhere.
+
+    For the whole session: what a package's fixtures sign must be proved in its tests."""
+    key = tmp_path_factory.getbasetemp() / "signing.pem"
+    with override_settings(SIGNING_KEY_FILE=key, MEDIA_ROOT=Path("/nonexistent"), REPOSITORY_PROTOCOLS=[]):
+        yield
 
 
 @dataclass(frozen=True)

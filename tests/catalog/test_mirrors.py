@@ -49,7 +49,7 @@ def address(repository, tmp_path) -> Iterator[str]:
     Served.gate.set()
     for thread in [*mirrors._running.values()]:
         thread.join(20)
-    mirrors._running.clear()
+    assert mirrors._running == {}, "a fetch that ended is still kept"
     mirrors._failed.clear()
     server.shutdown()
     server.server_close()

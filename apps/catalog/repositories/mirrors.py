@@ -86,10 +86,10 @@ def _start(address: str, mirror: Path, how: Fetching) -> threading.Thread:
     """The thread that fetches this mirror in this process; other processes are kept out by a lock on a file."""
     with _guard:
         thread = _running.get(mirror)
-        if thread is None or not thread.is_alive():
+        if thread is None:
             thread = threading.Thread(target=_fetch, args=(address, mirror, how), daemon=True)
-            _running[mirror] = thread
             thread.start()
+            _running[mirror] = thread  # it forgets itself at its end, behind the same guard
         return thread
 
 
@@ -106,6 +106,9 @@ def _fetch(address: str, mirror: Path, how: Fetching) -> None:
         _failed.pop(mirror, None)
     except (NoCommit, OSError) as error:
         _failed[mirror] = (time.monotonic(), f"The repository cannot be fetched: {error}")
+    finally:
+        with _guard:
+            _running.pop(mirror, None)
 
 
 def _run(argv: list[str], how: Fetching) -> None:
