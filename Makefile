@@ -30,7 +30,7 @@ up: .venv/.ready ## run it for real: database, broker, web, worker and beat unde
 
 test: .venv/.ready-tests ## the whole suite (ARGS="tests/gate -k promotion" for a part)
 	@$(BIN)/python -m tests.browsers
-	@$(BIN)/python -m pytest --quiet --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --quiet --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.ready-tests ## format, lint, types, import contracts, templates, dependencies, migrations, schema, budgets
 	@$(BIN)/ruff format --check .

@@ -80,7 +80,7 @@ def post(secret: str, body: object) -> bytes:
 
 
 @contextmanager
-def serving(threads: int) -> Iterator[tuple[int, int]]:
+def serving(threads: int, **environment: str) -> Iterator[tuple[int, int]]:
     """The server on a free port of this machine: the port, and the process everything of it descends from."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -89,7 +89,7 @@ def serving(threads: int) -> Iterator[tuple[int, int]]:
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", str(WORKERS),
         "--blocking-threads", str(threads), "--log-level", "error", "--no-ws", "benchmarks.served:application",
     ]  # fmt: skip
-    with subprocess.Popen(command, env=os.environ.copy()) as web:
+    with subprocess.Popen(command, env={**os.environ, **environment}) as web:
         try:
             wait_for(port)
             yield port, web.pid

@@ -8,6 +8,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
+from apps.gate.middleware import gate_before
 from apps.gate.wire import Statement, write
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
@@ -39,6 +40,6 @@ urlpatterns = [path("bare", bare), path("durable", durable)]
 
 # Beside the gate, which answers first, nothing is put in front of the two views: all three are measured without middleware.
 django.setup()
-settings.MIDDLEWARE = ["apps.gate.middleware.gate_first"]
+settings.MIDDLEWARE = []
 settings.ROOT_URLCONF = "benchmarks.served"
-application = WSGIHandler()
+application = gate_before(WSGIHandler())

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apps.audit.seal import seal_now
-from benchmarks import audit, gate, gate_size, pages
+from benchmarks import audit, gate, gate_pace, gate_size, pages
 from benchmarks.figures import Goal, interleave, ratio
 from changecontrol.embedded.cluster import APP, OWNER
 from changecontrol.embedded.postgres import PrivatePostgres
@@ -12,7 +12,7 @@ from changecontrol.embedded.postgres import PrivatePostgres
 WRITERS, SECONDS, ENTRIES = 32, 3, 200_000
 
 
-PARTS = ("pages", "gate", "audit")
+PARTS = ("pages", "gate", "gate_pace", "audit")
 
 
 def rows(server: PrivatePostgres, *, database_name: str, folder: Path, rounds: int, parts: Sequence[str] = PARTS) -> Iterator[str]:
@@ -23,6 +23,8 @@ def rows(server: PrivatePostgres, *, database_name: str, folder: Path, rounds: i
         yield from gate_size.rows(server, database_name=database_name, rounds=rounds)
     if "gate" in parts:
         yield from gate.rows(server, database_name=database_name, rounds=rounds)
+    if "gate_pace" in parts:
+        yield from gate_pace.rows(rounds=rounds)
     if "audit" in parts:
         yield from audit_rows(server, database_name=database_name, folder=folder, rounds=rounds)
 

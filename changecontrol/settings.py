@@ -157,6 +157,9 @@ GATE_RATE, GATE_UNKNOWN_RATE = (
 )
 if min(GATE_RATE, GATE_UNKNOWN_RATE) < 0:
     raise BadSetting("GATE_RATE and GATE_UNKNOWN_RATE are whole numbers; 0 is no limit.")
+GATE_KEEP_MONTHS = env_int("GATE_KEEP_MONTHS", 12)  # whole months of answers that nobody drops; PCI DSS 10.5.1 asks for twelve
+if GATE_KEEP_MONTHS < 1:
+    raise BadSetting("GATE_KEEP_MONTHS is a whole number, 1 at least: what was answered this month is still needed.")
 OIDC_ISSUER = env_str("OIDC_ISSUER").rstrip("/")
 OIDC_CLIENT_ID, OIDC_CLIENT_SECRET = env_str("OIDC_CLIENT_ID"), env_str("OIDC_CLIENT_SECRET")
 OIDC_NAME = env_str("OIDC_NAME", "single sign-on")
@@ -248,7 +251,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "filters": {"sparing": {"()": "apps.core.logs.SparingOfRefusals"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"django.request": {"filters": ["sparing"]}},
     "root": {"handlers": ["stderr"], "level": env_str("LOG_LEVEL", "INFO")},
 }
 

@@ -22,4 +22,6 @@ urlpatterns = [
     *(path(prefix, include(f"apps.{app}.urls")) for prefix, app in PAGES.items() if find_spec(f"apps.{app}.urls")),
     *(path("api/v1/", include(f"apps.{app}.api_urls")) for app in APIS if find_spec(f"apps.{app}.api_urls")),
 ]
+handler400 = "apps.core.problems.cannot_be_taken"
 handler404 = "apps.core.problems.no_such_address"
+handler500 = "apps.core.problems.failed"

@@ -6,4 +6,9 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
 
-application = get_wsgi_application()
+handler = get_wsgi_application()
+
+# It imports models, which are there only now.
+from apps.gate.middleware import gate_before  # noqa: E402
+
+application = gate_before(handler)

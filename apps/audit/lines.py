@@ -194,6 +194,12 @@ LINES: Final[Mapping[str, Line]] = {
     Event.GATE_ANSWERED: Line(
         "barrier-block", "ink", "The gate answered *{verdict}*[ to {service}][ in {environment}].", "[For {change}.]"
     ),
+    Event.GATE_MONTH_DROPPED: Line(
+        "history",
+        "wait",
+        "{by} *let the gate's answers of* {month} *go*[: {evaluations} questions].",
+        "[Answers: {verdicts}.] Their hashes stay here.",
+    ),
     Event.GATE_TOKEN_ISSUED: Line("key", "ink", "{by} *issued* a gate token[, {name}]."),
     Event.GATE_TOKEN_REVOKED: Line("key", "wait", "{by} *revoked* a gate token[, {name}]."),
     Event.GATE_TOKEN_ROTATED: Line("key", "ink", "{by} *rotated* a gate token[, {name}].", "The one before works a while longer."),
@@ -225,7 +231,7 @@ LINES: Final[Mapping[str, Line]] = {
         "adjustments",
         "ink",
         "{by} set for how long a yes in {subject} *permits a start without us*[: {minutes} min].",
-        "[Before: {before} min.]",
+        "[Before: {before} min.][ Proposed by {proposer}.][ {single_handed}]",
     ),
     Event.RELAXATION_REFUSED: Line("ban", "stop", "{by} could *not* let an environment ask for less.", "[Refused: {code}.]"),
     Event.TICKET_ISSUED: Line("ticket", "go", "The gate *handed out a ticket*[ for {change}][ in {environment}]."),

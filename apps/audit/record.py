@@ -79,7 +79,7 @@ def compose(
             "schema": SCHEMA,
             "id": entry_id,
             "event": event,
-            "at": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "at": f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
             "by": by.as_data(),
             "subject": str(about),
             "refs": named,

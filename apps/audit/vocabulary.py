@@ -134,6 +134,7 @@ class Event(StrEnum):
     EXCEPTION_REFUSED = "exception.refused"
     # gate
     GATE_ANSWERED = "gate.answered"
+    GATE_MONTH_DROPPED = "gate.month_dropped"
     GATE_TOKEN_ISSUED = "gate_token.issued"  # noqa: S105
     GATE_TOKEN_REVOKED = "gate_token.revoked"  # noqa: S105
     GATE_TOKEN_ROTATED = "gate_token.rotated"  # noqa: S105

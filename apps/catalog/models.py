@@ -9,11 +9,10 @@ from django.db.models import Q
 
 from apps.accounts.models import Person, Team
 from apps.accounts.roles import FOR_ONE_SERVICE
+from apps.catalog.rules import LONGEST_GRACE
 from apps.core.ids import new_id
 from apps.core.locks import Lockable
 from apps.core.references import Reference, reference
-
-LONGEST_GRACE = 60  # minutes: no ticket lives longer
 
 
 class ChangeRequired(models.TextChoices):

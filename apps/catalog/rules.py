@@ -73,6 +73,7 @@ class TargetFacts:
     lock_reason: str = ""
 
 
+LONGEST_GRACE = 60  # minutes: no ticket lives longer
 REQUIRED_ORDER = ("NO", "RECORDED", "APPROVED")  # the strictest last
 
 

@@ -82,6 +82,14 @@ def draft_inputs_of(person: Person) -> QuerySet[DraftInput]:
     return DraftInput.objects.filter(person=person, finished_at__isnull=True).select_related("change").order_by("-saved_at", "-pk")
 
 
+def finished_draft(person: Person, draft: str) -> DraftInput | None:
+    """One of this person's forms that was sent or dropped, by its id: its address may be in the browser's history."""
+    try:
+        return DraftInput.objects.filter(person=person, public_id=UUID(draft), finished_at__isnull=False).select_related("became").first()
+    except ValueError:
+        return None
+
+
 def change_models() -> QuerySet[ChangeModel]:
     """The models that are offered, by name, each with its version in force."""
     return (

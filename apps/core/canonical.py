@@ -6,7 +6,7 @@ a key whose value is None is left out, so absent and empty stay different things
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -14,6 +14,7 @@ from uuid import UUID
 
 import rfc8785
 
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 LARGEST = 2**53 - 1  # RFC 8785 numbers are IEEE doubles; beyond this an integer is not exact
 
 
@@ -59,32 +60,17 @@ def utc_seconds(moment: datetime) -> str:
     """A moment as `2026-11-20T14:20:06Z`; raises NotCanonical for a naive one."""
     if moment.tzinfo is None:
         raise NotCanonical("A moment without a zone has no canonical form.")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
-    if type(value) is str:  # most of what is written
-        return canonical_text(value)
-    match value:
-        case None | bool():
-            return value
-        case Enum():
-            return _plain(value.value)
-        case int():
-            return _whole(value)
-        case str():
-            return canonical_text(value)
-        case UUID():
-            return str(value)
-        case datetime():
-            return utc_seconds(value)
-        case _:
-            return _container(value)
+    form = FORMS.get(type(value))
+    return form(value) if form else _kindred(value)
 
 
 def _written(plain: Any) -> bytes:  # noqa: ANN401
     # What is all ASCII is sorted and escaped alike by json, which is ten times as fast; the rest needs the library.
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _write(plain)
     return text.encode() if text.isascii() else rfc8785.dumps(plain)
 
 
@@ -98,13 +84,44 @@ def _whole(value: int) -> int:
     return value
 
 
-def _container(value: object) -> Any:  # noqa: ANN401
-    match value:
-        case Mapping():
-            return {str(key): _plain(item) for key, item in value.items() if item is not None}
-        case set() | frozenset():
-            return sorted((_plain(item) for item in value), key=rfc8785.dumps)
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _:
-            raise NotCanonical(f"{type(value).__name__} has no canonical form.")
+def _mapping(value: Mapping[Any, object]) -> dict[str, Any]:
+    return {str(key): _plain(item) for key, item in value.items() if item is not None}
+
+
+def _sequence(value: Iterable[object]) -> list[Any]:
+    return [_plain(item) for item in value]
+
+
+def _set(value: Iterable[object]) -> list[Any]:
+    return sorted((_plain(item) for item in value), key=rfc8785.dumps)
+
+
+def _same(value: object) -> object:
+    return value
+
+
+# By the very type, which is asked for most; what only descends from one of these is told apart below.
+FORMS: dict[type, Callable[[Any], Any]] = {
+    str: canonical_text,
+    int: _whole,
+    bool: _same,
+    type(None): _same,
+    UUID: str,
+    datetime: utc_seconds,
+    dict: _mapping,
+    list: _sequence,
+    tuple: _sequence,
+    set: _set,
+    frozenset: _set,
+}
+
+
+def _kindred(value: object) -> Any:  # noqa: ANN401
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    kinds = (str, int, UUID, datetime, set, frozenset, list, tuple)
+    if kind := next((kind for kind in kinds if isinstance(value, kind)), None):
+        return FORMS[kind](value)
+    if isinstance(value, Mapping):
+        return _mapping(value)
+    raise NotCanonical(f"{type(value).__name__} has no canonical form.")

@@ -2,10 +2,14 @@
 
 Pure functions over aware datetimes; the caller gives the zone and the page's now."""
 
+import re
+from calendar import isleap
 from datetime import UTC, datetime, timedelta, tzinfo
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1, "s"))
+# What full_words and utc_words write of a moment in UTC: in sentences of rules, which know no reader.
+TOLD_IN_UTC = re.compile(r"\b(?:[A-Z][a-z]{2} (\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d)|(\d\d [A-Z][a-z]{2} \d\d:\d\d)) UTC\b")
 CLOSE_DAYS = 6  # within this many days a weekday names one day only
 
 
@@ -76,3 +80,27 @@ def exact_words(moment: datetime) -> str:
 def utc_words(at: datetime) -> str:
     """`20 Nov 21:00 UTC`, whatever zone the moment was written in: for sentences of rules, which know no reader."""
     return f"{at.astimezone(UTC):%d %b %H:%M} UTC"
+
+
+def told_in(text: str, *, zone: tzinfo, now: datetime) -> str:
+    """The sentence with each moment that is written in UTC said in ZONE; what is no such moment stays as it is."""
+
+    def said(match: re.Match[str]) -> str:
+        try:
+            at = _whole(match[1]) if match[1] else _nearest(match[2], now)
+        except ValueError:  # somebody typed a day that no calendar has
+            return match[0]
+        return full_words(at, zone=zone)
+
+    return TOLD_IN_UTC.sub(said, text)
+
+
+def _whole(words: str) -> datetime:
+    return datetime.strptime(words, "%d %b %Y, %H:%M").replace(tzinfo=UTC)
+
+
+def _nearest(words: str, now: datetime) -> datetime:
+    """A moment told without its year is the one nearest to now."""
+    years = (now.year - 1, now.year, now.year + 1)
+    found = [_whole(f"{words[:6]} {year}, {words[7:]}") for year in years if words[:6] != "29 Feb" or isleap(year)]
+    return min(found, key=lambda at: abs(at - now))

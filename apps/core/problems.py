@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.views.defaults import page_not_found
+from django.views.defaults import bad_request, page_not_found, server_error
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -21,10 +21,12 @@ TITLES = {
     405: "Not a method here",
     406: "Not a form we answer in",
     409: "Not now",
+    410: "Let go",
     413: "Too large",
     415: "Not a form we read",
     422: "Not acceptable",
     429: "Too many requests",
+    500: "Failed",
     503: "Could not tell",
 }
 
@@ -68,6 +70,21 @@ def no_such_address(request: HttpRequest, exception: Exception) -> HttpResponse:
             404, "not_found", "There is no such address.", cure="The addresses are in docs/openapi.yaml; none ends in a slash."
         )
     return page_not_found(request, exception)
+
+
+def cannot_be_taken(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What a request that no view was asked about answers, such as one for another host's name: a problem to a program."""
+    if request.path.startswith("/api/"):
+        cure = "Send it by the name people type: that of PUBLIC_URL."
+        return problem_json(400, "not_readable", "The request is not in the form the server expects, or is for another host.", cure=cure)
+    return bad_request(request, exception)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """What is answered where we failed: a problem to a program, a page to a person."""
+    if request.path.startswith("/api/"):
+        return problem_json(500, "failed", "The server failed at this. It was done whole or not at all.", cure="Look before you repeat it.")
+    return server_error(request)
 
 
 def refusal_body(refusal: Refusal) -> dict[str, object]:

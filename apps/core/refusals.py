@@ -7,10 +7,14 @@ from apps.core.references import Reference
 
 
 class Kind(StrEnum):
-    """Whether the no is about the person or about the moment."""
+    """Whether the no is about the person, about the moment, or about something that was there once."""
 
     NOT_ALLOWED = "NOT_ALLOWED"  # 403: somebody else may
     NOT_NOW = "NOT_NOW"  # 409: the state or the calendar is in the way
+    GONE = "GONE"  # 410: it was let go, and will not come back
+
+
+STATUS = {Kind.NOT_ALLOWED: 403, Kind.NOT_NOW: 409, Kind.GONE: 410}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Refusal:
     @property
     def status(self) -> int:
         """The HTTP status this refusal is told with."""
-        return 403 if self.kind is Kind.NOT_ALLOWED else 409
+        return STATUS[self.kind]
 
     def __str__(self) -> str:
         return f"{self.reason} {self.cure}".strip()

@@ -6,7 +6,7 @@ from typing import Any
 
 def read_json(text: str) -> Any:  # noqa: ANN401 - whatever was sent
     """Read a document; raises ValueError for what is no JSON or can be taken in two ways, RecursionError for too deep a one."""
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    return _read(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -18,3 +18,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number.")
+
+
+_read = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant).decode

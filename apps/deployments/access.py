@@ -41,6 +41,13 @@ def deployment_by_id(public_id: UUID) -> Deployment | None:
     return Deployment.objects.select_related(*WITH_PLACES).filter(public_id=public_id).first()
 
 
+def begun_and_open(target: Target, *, caller: str, identities: Iterable[str]) -> Deployment | None:
+    """What this very pipeline began there and is not over, if it brings this version and nothing else."""
+    found = Deployment.objects.open().filter(target=target, executor=Executor.EXTERNAL, pipeline__caller=caller)
+    newest = found.select_related(*WITH_PLACES).order_by("-pk").first()
+    return newest if newest is not None and set(newest.identities) <= set(identities) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A deployment and what it stands on, all locked, and the moment read after the last lock."""

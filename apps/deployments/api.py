@@ -6,18 +6,19 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
+from apps.audit.names import actor_text
 from apps.catalog.versions import Version
 from apps.core.locks import database_now
 from apps.core.problems import problem_json
-from apps.deployments.access import deployment_by_id
+from apps.deployments.access import begun_and_open, deployment_by_id
 from apps.deployments.documents import PATH, deployment_document, observation_document, report_document
-from apps.deployments.inputs import LONGEST_BODY, read_beginning, read_object, read_observation, read_report
+from apps.deployments.inputs import LONGEST_BODY, read_beginning, read_object, read_observation, read_place, read_report
 from apps.deployments.models import Deployment
 from apps.deployments.observations import observe_target
 from apps.deployments.pipelines import begin_by_ticket, report_deployment
 from apps.gate.api import told_as_problem
 from apps.gate.callers import Caller, let_in
-from apps.gate.inputs import NotReadable
+from apps.gate.inputs import IN_CHUNKS, NotReadable
 
 NO_TARGET = "There is no such target, or this token is not for its service and environment."
 NOT_FOUND = "There is no such deployment, or this token is not for its service and environment."
@@ -25,8 +26,10 @@ NOT_FOUND = "There is no such deployment, or this token is not for its service a
 
 @told_as_problem
 def deployments(request: HttpRequest) -> HttpResponse:
-    """Begin a deployment: POST a ticket, get the deployment."""
-    if wrong := _wrong(request, "POST"):
+    """Begin a deployment: POST a ticket, get the deployment. GET finds the one that was begun and is not over."""
+    if request.method in ("GET", "HEAD"):
+        return _open(request, let_in(request))
+    if wrong := _wrong(request, "POST", "GET", "HEAD"):
         return wrong
     caller = let_in(request)
     asked = read_beginning(read_object(_body(request)), key=request.headers.get("Idempotency-Key", ""), now=database_now())
@@ -60,6 +63,7 @@ def reports(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
         found = _found(caller, deployment_id)
     except Http404:
         return problem_json(404, "not_found", NOT_FOUND)
+    caller.act_on(found.target)
     said = read_report(read_object(_body(request)), now=database_now())
     report = report_deployment(found.pk, said=said, by=caller.actor)
     report.deployment = _found(caller, deployment_id)  # as it stands now, its pipeline included
@@ -76,9 +80,20 @@ def observations(request: HttpRequest) -> HttpResponse:
     target = caller.target_of(seen.place)
     if target is None:
         return problem_json(404, "not_found", NO_TARGET)
+    caller.act_on(target)
     version = Version(seen.label, seen.place.identities)
     observed = observe_target(target.pk, version=version, source=seen.source, by=caller.actor)
     return JsonResponse(observation_document(observed))
+
+
+def _open(request: HttpRequest, caller: Caller) -> HttpResponse:
+    """For jobs that share no file with the one that began: at most one, and never what another pipeline began."""
+    place = read_place(dict(request.GET.lists()), credential=caller.credential)
+    target = caller.target_of(place)
+    if target is None:
+        return problem_json(404, "not_found", NO_TARGET)
+    found = begun_and_open(target, caller=actor_text(caller.actor), identities=place.identities)
+    return JsonResponse({"deployments": [deployment_document(found)] if found else []})
 
 
 def _found(caller: Caller, deployment_id: UUID) -> Deployment:
@@ -89,15 +104,18 @@ def _found(caller: Caller, deployment_id: UUID) -> Deployment:
 
 
 def _body(request: HttpRequest) -> bytes:
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if not length and "HTTP_TRANSFER_ENCODING" in request.META:
+        raise NotReadable(IN_CHUNKS)
+    if length > LONGEST_BODY:
         raise NotReadable(f"The body takes more than {LONGEST_BODY} bytes.")
     return request.body
 
 
-def _wrong(request: HttpRequest, method: str) -> HttpResponse | None:
-    allowed = {method, "HEAD"} if method == "GET" else {method}
+def _wrong(request: HttpRequest, method: str, *more: str) -> HttpResponse | None:
+    allowed = {method, "HEAD"} if method == "GET" else {method, *more}
     if request.method not in allowed:
-        response = problem_json(405, "method_not_allowed", f"This address takes {method}.")
+        response = problem_json(405, "method_not_allowed", f"This address takes {method}{' and GET' if more else ''}.")
         response["Allow"] = ", ".join(sorted(allowed))
         return response
     if method == "POST" and request.content_type != "application/json":

@@ -66,7 +66,14 @@ def report_facts(deployment: Deployment, kind: Kind, sequence: int, *, has_switc
         is_external=deployment.is_external,
         is_way_back=goes_back(deployment),
         has_switched=has_switched,
+        is_overtaken=bool(pipeline and pipeline.used_at and _came_after(deployment, pipeline.used_at)),
     )
+
+
+def _came_after(deployment: Deployment, moment: datetime) -> bool:
+    """Whether something else came to the target since then; what it undoes was there before."""
+    own = [str(one.reference) for one in (deployment, deployment.undoes) if one is not None]
+    return Arrival.objects.filter(target=deployment.target_id, at__gt=moment).exclude(caused_by__in=own).exists()
 
 
 def goes_back(deployment: Deployment) -> bool:

@@ -1,7 +1,13 @@
 """What people type on a deployment's page. The verbs check what may be kept; forms check that it can be read."""
 
-from django import forms
+from typing import Any
+from urllib.parse import urlencode
 
+from django import forms
+from django.db.models import Q
+
+from apps.accounts.models import Person
+from apps.catalog.access import environments_in_order, services_for
 from apps.deployments.models import Settled
 from apps.deployments.rules.orders import Truth
 
@@ -86,3 +92,37 @@ class UndeclaredSettlement(Shown):
 def settlement_of(*, is_external: bool) -> type[Settlement]:
     """The form for a deployment."""
     return OutsideSettlement if is_external else Settlement
+
+
+class Narrowing(Shown):
+    """Which services and environments a list is about; empty is all of them."""
+
+    service = forms.ChoiceField(label="Service", required=False, error_messages={"invalid_choice": "There is no such service."})
+    environment = forms.ChoiceField(label="Environment", required=False, error_messages={"invalid_choice": "There is no such environment."})
+
+    def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:  # noqa: ANN401 - a form takes what a form takes
+        super().__init__(*args, **kwargs)
+        services, environments = self.fields["service"], self.fields["environment"]
+        assert isinstance(services, forms.ChoiceField)  # noqa: S101 - declared above
+        assert isinstance(environments, forms.ChoiceField)  # noqa: S101 - declared above
+        services.choices = [("", "Every service"), *services_for(person).order_by("name").values_list("slug", "name")]
+        environments.choices = [("", "Every environment"), *environments_in_order().values_list("slug", "name")]
+
+    @property
+    def places(self) -> Q:
+        """The condition on what has a target."""
+        given, found = self.cleaned_data, Q()
+        if service := given.get("service"):
+            found &= Q(target__service__slug=service)
+        if environment := given.get("environment"):
+            found &= Q(target__environment__slug=environment)
+        return found
+
+    def address(self, **more: str) -> str:
+        """The same list with MORE said of it; what is empty is left out."""
+        return f"?{urlencode({name: text for name, text in {**self.cleaned_data, **more}.items() if text})}"
+
+
+def place_before(text: str) -> int | None:
+    """The number that a page of a list ends before; None for whatever is no number of a row."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -13,15 +13,17 @@ from apps.core.refusals import BadContent
 from apps.core.strict_json import read_json
 from apps.core.texts import why_not_line
 from apps.deployments.rules.reporting import Kind
-from apps.gate.inputs import KEY, LONGEST_KEY, Credential, Errors, NotReadable, read_question, read_run
+from apps.gate.inputs import KEY, LONGEST_KEY, MOST_IDENTITIES, Credential, Errors, NotReadable, read_question, read_run
 from apps.gate.rules import Question, Run
 from apps.gate.tickets import PAYLOAD_TYPE
 
 LONGEST_BODY = 65_536
 LONGEST_MESSAGE, LONGEST_NAME = 400, 120
 SKEW = timedelta(minutes=5)  # clocks differ
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 LARGEST_SEQUENCE = 2**53 - 1
 BASE64 = re.compile(r"[A-Za-z0-9+/]{4,40000}={0,2}", re.ASCII)
+IDENTITY = f"Give each as its kind and value, such as git:<40 or 64 hex digits>; 1 to {MOST_IDENTITIES} of them."
 NO_TICKET = "Send the ticket as the gate handed it out: a DSSE envelope with one signature."
 KINDS = {kind.value.lower(): kind for kind in Kind}
 
@@ -114,7 +116,9 @@ def read_report(body: Mapping[str, Any], *, now: datetime) -> Said:
     has_switched = body.get("has_switched", False)
     if not isinstance(has_switched, bool):
         errors["has_switched"] = ["Write true or false."]
-    occurred_at = read_moment(body.get("occurred_at"), "occurred_at", now=now, errors=errors)
+    occurred_at = read_moment(body.get("occurred_at"), "occurred_at", now=None, errors=errors)
+    # A clock that is fast, or was never set, loses no report: the moment is told, and nothing is decided by it.
+    occurred_at = min(occurred_at, now) if occurred_at and occurred_at > LONG_AGO else None
     message = read_message(body.get("message", ""), "message", errors)
     _refuse(errors)
     assert kind is not None  # noqa: S101 - an error was noted where it is
@@ -140,8 +144,25 @@ def read_observation(body: Mapping[str, Any], *, credential: Credential) -> Obse
     return Observation(question, label or question.identities[0].partition(":")[2][:12], source)
 
 
-def read_moment(value: object, field: str, *, now: datetime, errors: Errors) -> datetime | None:
-    """A moment with its zone that is not in the future; None where there is none, or where it cannot be read."""
+def read_place(given: Mapping[str, list[str]], *, credential: Credential) -> Question:
+    """Read from an address which version of what was begun where; raises BadContent."""
+    body: dict[str, Any] = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
+    kinds: dict[str, list[str]] = {}
+    for kind, _, value in (identity.partition(":") for identity in given.get("identity", ())):
+        kinds.setdefault(kind, []).append(value)
+    errors = _unknown(body, ("service", "environment", "identity"))
+    try:
+        named: dict[str, Any] = {name: body[name] for name in ("service", "environment") if name in body}
+        question, _ = read_question(named | {"identities": kinds}, credential=credential)
+    except BadContent as error:
+        wrong = dict(error.errors)
+        raise BadContent({**errors, **({"identity": [IDENTITY]} if wrong.pop("identities", None) else {}), **wrong}) from error
+    _refuse(errors)
+    return question
+
+
+def read_moment(value: object, field: str, *, now: datetime | None, errors: Errors) -> datetime | None:
+    """A moment with its zone, not after `now`; None where there is none, or where it cannot be read."""
     if value is None:
         return None
     try:
@@ -151,7 +172,7 @@ def read_moment(value: object, field: str, *, now: datetime, errors: Errors) -> 
         found = None
     if found is None:
         errors[field] = ["Write a moment with its zone, such as 2026-11-20T14:00:00Z."]
-    elif found > now + SKEW:
+    elif now is not None and found > now + SKEW:
         errors[field] = [f"This is in the future: it is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} here."]
     return found
 

@@ -18,7 +18,7 @@ from apps.core.texts import read_line
 from apps.core.verbs import verb
 from apps.deployments.access import hold_deployment
 from apps.deployments.models import Deployment, Settled, Undeclared
-from apps.deployments.rules.observing import Meaning, Occupant, is_same, meaning_of, why_not_settle_undeclared
+from apps.deployments.rules.observing import Meaning, Occupant, is_same, meaning_of, why_not_note, why_not_settle_undeclared
 from apps.deployments.rules.orders import OPERATING
 from apps.deployments.states import State
 from apps.deployments.steps import settle_as_old, succeed
@@ -48,7 +48,7 @@ def observe_target(target_id: int, *, version: Version, source: str, by: Actor, 
     meaning = meaning_of(version.identities, running=tuple(target.running_identities), occupant=occupant)
     match meaning:
         case Meaning.KNOWN:
-            return Observed(meaning, _confirm(target, by=by, at=at))
+            return Observed(meaning, _confirm(target, source=source, by=by, at=at))
         case Meaning.NEW_RUNS | Meaning.OLD_RUNS if order is not None:
             _settle(order, meaning, by=by, at=at)
             return Observed(meaning, order)
@@ -90,9 +90,9 @@ def _occupant(order: Deployment) -> Occupant:
     return Occupant(State(order.state), order.is_external, tuple(order.identities), tuple(order.previous_identities))
 
 
-def _confirm(target: Target, *, by: Actor, at: datetime) -> Deployment | None:
-    """What CI reported is so; whatever ran there undeclared is gone."""
-    for other in _open(target):
+def _confirm(target: Target, *, source: str, by: Actor, at: datetime) -> Deployment | None:
+    """What CI reported is so; what the same source saw there undeclared is gone. Of two machines one may run it still."""
+    for other in _open(target).filter(source=source):
         _end(other, Settled.GONE, by=by, at=at, reason=GONE)
     newest = Deployment.objects.filter(target=target, state=State.SUCCEEDED).order_by("-ended_at", "-pk").first()
     if newest is None or not is_same(newest.identities, target.running_identities):
@@ -121,6 +121,8 @@ def _note(target: Target, version: Version, source: str, *, by: Actor, at: datet
         Undeclared.objects.filter(pk=known.pk).update(last_seen_at=at, seen_count=F("seen_count") + 1)
         known.refresh_from_db()
         return known
+    if refusal := why_not_note(str(target), waiting=_open(target).count()):
+        raise Refused(refusal, about=target.reference)
     made = Undeclared.objects.create(
         target=target,
         label=version.label,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import IntegrityError, transaction
+
 from apps.approvals.proof import forget
 from apps.audit.attempts import recorded_refusal
 from apps.audit.names import actor_text
@@ -33,6 +35,7 @@ SWEEPER = system("sweeper")
 KEY_REUSED = not_now("key_reused", "This Idempotency-Key was used for another request.", "Use one key per ticket.")
 NO_TARGET = not_allowed("ticket_unknown", "This installation has handed out no such ticket.", "Ask the gate for a new one.")
 OUT_OF_SCOPE = not_now("out_of_scope", "This token is not for the ticket's service and environment.", "Use a token for them.")
+OVERTAKEN = "It began while we were away, and something else came to the target after it: nobody knows which of the two runs."
 SEQUENCE_REUSED = "Another report of {ref} has the number {sequence}."
 
 
@@ -58,6 +61,7 @@ def begin_by_ticket(asked: Beginning, *, caller: Caller, by: Actor) -> Begun:
     place = hold_place(permit)
     if place is None or not _may_spend(caller, place, permit):
         raise Refused(NO_TARGET if place is None else OUT_OF_SCOPE)
+    caller.act_on(place.target)
     if begun := _begun_before(asked, by):  # a twin was faster
         return begun
     public_id = new_id()
@@ -108,7 +112,7 @@ def report_deployment(deployment_id: int, *, said: Said, by: Actor) -> Report:
     tell(order, Event.DEPLOYMENT_REPORTED, by=by, at=held.now, reason=said.message, data=told)
     if effect is Effect.HEARD:
         order.wake_at = held.now + _patience(order)
-    take_effect(held, effect, by=by, reason=said.message)
+    take_effect(held, effect, by=by, reason=OVERTAKEN if facts.is_overtaken and effect is Effect.NEEDS_HUMAN else said.message)
     return report
 
 
@@ -154,7 +158,7 @@ def _patience(order: Deployment) -> timedelta:
 
 def _note_beginning(order: Deployment, permit: Permit, asked: Beginning, *, codes: list[str], by: Actor) -> Begun:
     run, answer = asked.run, beginning_bytes(order, permit)
-    Pipeline.objects.create(
+    made = Pipeline(
         deployment=order,
         ticket_id=permit.id,
         goes_back=permit.action is Action.ROLLBACK,
@@ -169,4 +173,9 @@ def _note_beginning(order: Deployment, permit: Permit, asked: Beginning, *, code
         run_attempt=run.attempt if run else 1,
         run_url=run.url if run else "",
     )
+    try:
+        with transaction.atomic():
+            made.save(force_insert=True)
+    except IntegrityError as error:  # begun meanwhile under this key, on another target: no lock is shared with that
+        raise Refused(KEY_REUSED) from error
     return Begun(order, answer)

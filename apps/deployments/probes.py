@@ -63,7 +63,7 @@ def fetch(url: str) -> Answer:
 def _beginning(response: httpx2.Response, *, until: float) -> bytes:
     """Read up to the cap, and no longer than the time that is left: a slow drip must not hold a worker."""
     read = b""
-    for piece in response.iter_raw(8192):
+    for piece in response.iter_raw():  # as it comes: gathered, a drip would go unseen
         read += piece
         if len(read) >= LARGEST or datetime.now(UTC).timestamp() > until:
             break

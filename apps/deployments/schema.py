@@ -8,7 +8,7 @@ from apps.deployments.rules.observing import Meaning
 from apps.deployments.rules.reporting import Effect, Kind
 from apps.deployments.states import State
 from apps.gate.inputs import KEY as KEY_TEXT
-from apps.gate.inputs import SLUG
+from apps.gate.inputs import MOST_IDENTITIES, SLUG
 from apps.gate.schema import SCHEMAS as GATE
 from apps.gate.tickets import PAYLOAD_TYPE
 
@@ -19,7 +19,7 @@ PROBLEMS = {
     "401": "There is no token, nobody issued it, or it is over.",
     "403": "The ticket is none of ours, or the token is a person's.",
     "404": "There is no such deployment, or the token is not for its service and environment.",
-    "409": "Not now: the ticket was spent, the gate says no meanwhile, or the report contradicts what is known.",
+    "409": "Not now: the ticket was spent, the gate says no meanwhile, the report contradicts what is known, or too much waits.",
     "415": "The body is not sent as JSON.",
     "422": "A field cannot be read; `errors` names each one.",
     "429": "More often than this asker, or this address, may; `Retry-After` says when again.",
@@ -112,6 +112,9 @@ SCHEMAS: dict[str, Schema] = {
         },
         required=("id", "ref", "executor", "state", "is_confirmed", "service", "environment", "identities", "url"),
     ),
+    "GateDeployments": _object(
+        {"deployments": {"type": "array", "items": _ref("GateDeployment"), "maxItems": 1}}, required=("deployments",)
+    ),
     "GateReport": _object(
         {
             "kind": {"type": "string", "enum": [kind.value.lower() for kind in Kind]},
@@ -163,21 +166,39 @@ KEY: Schema = {
     "description": "The same key and body are answered the same: the ticket is spent once, however often it is sent.",
 }
 ID: Schema = {"name": "deployment_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+NAME: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
+WHERE: tuple[Schema, ...] = (
+    {"name": "service", "in": "query", "required": True, "schema": NAME},
+    {"name": "environment", "in": "query", "required": True, "schema": NAME},
+    {
+        "name": "identity",
+        "in": "query",
+        "required": True,
+        "schema": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": MOST_IDENTITIES},
+        "description": "Kind and value, such as `git:` and the full commit id; once for each that was asked for.",
+    },
+)
 PATHS: dict[str, Schema] = {
     "/api/v1/deployments": {
+        "get": _operation(
+            "gate_deployments_list",
+            "What this very token began there, of this version, and is not over: for jobs that do not share a file.",
+            _answers("200", "One, or none.", "GateDeployments", "401", "403", "404", "422", "429", "503"),
+            parameters=WHERE,
+        ),
         "post": _operation(
             "gate_deployments_create",
             "Begin what a ticket permits. It is judged again, spent once, and the target is occupied.",
             _answers("201", "It has begun.", "GateDeployment", "400", "401", "403", "409", "415", "422", "429", "503"),
             body="GateBeginning",
             parameters=(KEY,),
-        )
+        ),
     },
     "/api/v1/deployments/observations": {
         "post": _operation(
             "gate_deployments_observations_create",
             "Say what runs on a target now, however it came there.",
-            _answers("200", "What it means.", "GateObserved", "400", "401", "403", "404", "415", "422", "429", "503"),
+            _answers("200", "What it means.", "GateObserved", "400", "401", "403", "404", "409", "415", "422", "429", "503"),
             body="GateObservation",
         )
     },

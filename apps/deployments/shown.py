@@ -13,7 +13,7 @@ from apps.audit.names import read_actor
 from apps.audit.sentences import actor_name
 from apps.changes.access import changes_for
 from apps.changes.models import Change
-from apps.core.actors import Actor
+from apps.core.actors import Actor, ActorKind
 from apps.core.references import Reference
 from apps.core.refusals import Refusal
 from apps.deployments.facts import CheckStanding, Exposure, check_standings, exposure, log_text, settings_of
@@ -22,10 +22,12 @@ from apps.deployments.plots import Plot, plot_of
 from apps.deployments.refusals import abort_refusal, roll_back_refusal, settle_refusal
 from apps.deployments.rules.verdicts import Answer, Sample
 from apps.deployments.states import State
+from apps.gate.models import GateToken
 
 LOG_LINES = 200
 LOG_TAIL = 40_000
 REPORTS = 50
+GRANTS = frozenset({ActorKind.TOKEN, ActorKind.WORKLOAD})  # pipelines: both are rows of one table
 LINE = re.compile(r"(\d\d:\d\d:\d\d) (.*)", re.DOTALL)
 # What a line is about decides how it stands out; everything else is plain output.
 KINDS = (
@@ -136,10 +138,13 @@ def way_back(deployment: Deployment, *, by: Actor) -> WayBack:
 
 
 def actor_names(texts: set[str]) -> dict[str, str]:
-    """Who stands behind `x_by` columns, as people say it."""
+    """Who stands behind `x_by` columns, as people say it: persons, and pipelines by the name of their token or trust."""
     actors = {text: read_actor(text) for text in texts if text}
     named = {Reference("person", str(actor.person_id)) for actor in actors.values() if actor.person_id}
     names = {str(name): said for name, said in accounts.names_of(named).items()}
+    if grants := {actor.id: actor.kind for actor in actors.values() if actor.kind in GRANTS}:
+        rows = GateToken.objects.filter(public_id__in=grants).values_list("public_id", "name")
+        names |= {f"{grants[str(pk)].value.lower()}:{pk}": name for pk, name in rows}
     return {text: actor_name(actor, lambda name: names.get(name, "somebody")) for text, actor in actors.items()}
 
 

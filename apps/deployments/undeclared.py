@@ -8,7 +8,7 @@ from apps.core.acting import carried_out
 from apps.core.locks import database_now
 from apps.core.pages import PageRequest, render_page
 from apps.deployments.completeness import months_for, undeclared_for
-from apps.deployments.forms import UndeclaredSettlement
+from apps.deployments.forms import UndeclaredSettlement, place_before
 from apps.deployments.models import Settled, Undeclared
 from apps.deployments.observations import settle_undeclared, undeclared_refusal
 from apps.deployments.shown import actor_names
@@ -18,11 +18,17 @@ PAGE = 50
 
 @require_GET
 def everything(request: PageRequest) -> HttpResponse:
-    """All of them the person sees, open ones first."""
-    view = "all" if request.GET.get("view") == "all" else "open"
-    found = undeclared_for(request.user).order_by("-seen_at", "-pk")
-    rows = list((found if view == "all" else found.filter(settled_at__isnull=True))[:PAGE])
-    context = {"rows": rows, "view": view, "months": months_for(request.user, now=database_now()), "most": PAGE}
+    """Those the person sees and nobody settled, newest first; `view=all` for all of them."""
+    view, before = "all" if request.GET.get("view") == "all" else "open", place_before(request.GET.get("before", ""))
+    found = undeclared_for(request.user).order_by("-pk")
+    if view == "open":
+        found = found.filter(settled_at__isnull=True)
+    if before is not None:
+        found = found.filter(pk__lt=before)
+    rows = list(found[: PAGE + 1])
+    context = {"rows": rows[:PAGE], "view": view, "is_later": before is not None, "months": months_for(request.user, now=database_now())}
+    context["older_url"] = f"?view={view}&before={rows[PAGE - 1].pk}" if len(rows) > PAGE else ""
+    context["newest_url"] = f"?view={view}" if before is not None else ""
     return render_page(request, "deployments/undeclared.html", context)
 
 

@@ -15,33 +15,38 @@ from apps.core.refusals import BadContent
 from apps.deployments.access import deployments_for, get_deployment
 from apps.deployments.actions import abort_deployment, order_deployment, roll_back_deployment, settle_deployment
 from apps.deployments.facts import log_text
-from apps.deployments.forms import Shown, StopReason, WayBackReason, settlement_of
+from apps.deployments.forms import Narrowing, Shown, StopReason, WayBackReason, place_before, settlement_of
 from apps.deployments.models import Deployment
 from apps.deployments.rules.orders import Truth
 from apps.deployments.shown import actor_names, page_context, seen_changes
 
 PAGE = 50
+VIEWS = {"all": "All", "open": "On their way"}
 
 
 @require_GET
 def deployments(request: PageRequest) -> HttpResponse:
-    """All deployments the person sees, newest first; `view=open` for those on their way."""
+    """All deployments the person sees, newest first; `view=open` for those on their way; of one service or environment, or of all."""
     view = "open" if request.GET.get("view") == "open" else "all"
-    before = request.GET.get("before", "")
-    found = deployments_for(request.user).order_by("-pk")
+    form, before = Narrowing(request.GET, person=request.user), place_before(request.GET.get("before", ""))
+    found = deployments_for(request.user).order_by("-pk") if form.is_valid() else Deployment.objects.none()
+    found = found.filter(form.places)
     if view == "open":
         found = found.open()  # type: ignore[attr-defined]  # the stub forgets the queryset's own methods
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     names, seen = actor_names({row.ordered_by for row in rows}), seen_changes(request.user, rows)
     context = {
         "rows": [(row, names[row.ordered_by], seen.get(row.pk)) for row in rows[:PAGE]],
         "view": view,
-        "older_url": f"?view={view}&before={rows[PAGE - 1].pk}" if len(rows) > PAGE else "",
-        "newest_url": f"?view={view}" if before else "",
+        "form": form,
+        "is_narrowed": form.has_changed(),
+        "views": [(word, form.address(view=key), key == view) for key, word in VIEWS.items()],
+        "older_url": form.address(view=view, before=str(rows[PAGE - 1].pk)) if len(rows) > PAGE else "",
+        "newest_url": form.address(view=view) if before is not None else "",
     }
-    return render_page(request, "deployments/deployments.html", context)
+    return render_page(request, "deployments/deployments.html", context, status=422 if form.errors else 200)
 
 
 @require_GET

@@ -27,9 +27,11 @@ from apps.core.refusals import BadContent, Refused
 from apps.core.texts import read_line
 from apps.core.verbs import verb
 from apps.gate.answers import actor_of
+from apps.gate.grace import write_grace
 from apps.gate.models import GateToken, Relaxation, RuleMode
 from apps.gate.rules import Action, AskerFacts, AskerKind, Detail, Mode
 from apps.gate.rules.relaxing import (
+    GRACE,
     REQUIRED,
     errors_of,
     weakens,
@@ -171,9 +173,9 @@ def set_rule_mode(
 def propose_relaxation(
     *, environment_id: int, rule: str, after: str, by: Actor, reason: str = "", now: datetime | None = None
 ) -> Relaxation:
-    """Propose that a rule, or without one what a change needs, is less strict; it holds when another administrator confirms it.
+    """Propose that a rule is less strict, or without one what a change needs, or by GRACE that a yes is good for longer without us.
 
-    Raises BadContent naming each field."""
+    It holds when another administrator confirms it. Raises BadContent naming each field."""
     take_calendar_guard()
     environment, now = Environment.objects.lock(environment_id, now)
     _let_administrator(by)
@@ -181,7 +183,7 @@ def propose_relaxation(
         raise Refused(refusal, about=environment.reference)
     if errors := errors_of(rule, after):
         raise BadContent(errors)
-    said = read_line(reason, field="reason", longest=LONGEST_REASON, empty=True)
+    said = read_line(reason, field="reason", longest=LONGEST_REASON, empty=rule != GRACE)
     before, waiting = as_it_is(environment, rule), open_relaxations(environment).filter(rule=rule).first()
     if refusal := why_not_propose_relaxation(rule, before=before, after=after, waiting_by=waiting.proposed_by.name if waiting else ""):
         raise Refused(refusal, about=environment.reference)
@@ -205,6 +207,8 @@ def confirm_relaxation(*, relaxation_id: int, by: Actor, now: datetime | None = 
     proposer = relaxation.proposed_by
     if relaxation.rule == REQUIRED:
         write_environment(environment, {"change_required": relaxation.after}, by=by, at=now, proposed_by=proposer)
+    elif relaxation.rule == GRACE:
+        write_grace(environment, int(relaxation.after), by=by, at=now, reason=relaxation.reason, proposer=proposer)
     else:
         told = {"before": relaxation.before}, {"reason": relaxation.reason, "proposer": proposer.name}
         _put_mode(environment, rule=relaxation.rule, mode=Mode(relaxation.after), by=by, at=now, told=told)

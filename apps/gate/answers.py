@@ -28,6 +28,7 @@ from apps.gate.rules import (
     Way,
 )
 
+_write = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 SCHEMA = 1
 OPENING = frozenset(rule.name for rule in FIRST)
 
@@ -188,4 +189,4 @@ def _moment(moment: datetime | None) -> str | None:
 
 
 def _compact(body: object) -> bytes:
-    return json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+    return _write(body).encode()

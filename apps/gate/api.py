@@ -1,5 +1,6 @@
 """The gate over HTTP: plain views, outside sessions and CSRF. An error of ours is told as 503 and is never a yes."""
 
+import json
 import logging
 from collections.abc import Callable
 from functools import wraps
@@ -16,10 +17,12 @@ from apps.gate.actions import note_dead_token
 from apps.gate.counting import unknown_tokens
 from apps.gate.door import Told, TurnedAway, authenticate, let_in_by
 from apps.gate.evaluate import Reply, UnknownToken, answer, look_again
-from apps.gate.inputs import LONGEST_BODY, NotReadable, read_body, read_question
+from apps.gate.inputs import IN_CHUNKS, LONGEST_BODY, NotReadable, read_body, read_question
+from apps.gate.retention import why_gone
 from apps.gate.rules import AskerKind
 
 logger = logging.getLogger(__name__)
+_write = json.JSONEncoder(separators=(",", ":")).encode
 Answering = Callable[..., HttpResponse]
 PATH = "/api/v1/gate/evaluations"
 UNKNOWN = Told(401, "unknown_token", "Nobody issued this token.", "Use a gate token of this installation.")
@@ -76,13 +79,15 @@ def evaluation(request: HttpRequest, *, evaluation_id: UUID) -> HttpResponse:
     credential = authenticate(request)
     reply = look_again(evaluation_id, credential=credential)
     let_in_by(credential)
+    if reply is None and (gone := why_gone(evaluation_id)):
+        raise Refused(gone)
     if reply is None:
         return problem_json(404, "not_found", "This token has put no such question to the gate.")
     return _response(reply)
 
 
 def _response(reply: Reply) -> HttpResponse:
-    response = JsonResponse(reply.body, status=201 if reply.is_new else 200)
+    response = HttpResponse(_write(reply.body), status=201 if reply.is_new else 200, content_type="application/json")
     if reply.evaluation:
         response["Location"] = f"{settings.PUBLIC_URL}{PATH}/{reply.evaluation}"
     if reply.body["retry_after"]:
@@ -92,7 +97,10 @@ def _response(reply: Reply) -> HttpResponse:
 
 def _bounded(request: HttpRequest) -> bytes:
     # Before reading: a body is never held in memory only to be refused.
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LONGEST_BODY:
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if not length and "HTTP_TRANSFER_ENCODING" in request.META:
+        raise NotReadable(IN_CHUNKS)
+    if length > LONGEST_BODY:
         raise NotReadable(f"The body takes more than {LONGEST_BODY} bytes. A question fits into one thousand.")
     return request.body
 

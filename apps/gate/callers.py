@@ -13,6 +13,7 @@ from apps.gate.evaluate import UnknownToken
 from apps.gate.gather import gather
 from apps.gate.inputs import Credential, run_of
 from apps.gate.rules import AskerFacts, AskerKind, Question, Run
+from apps.gate.rules.asking import unfit
 
 NOT_A_PIPELINE = not_allowed(
     "not_a_pipeline", "A personal token neither begins nor reports deployments.", "Use a gate token; an administrator issues one."
@@ -40,10 +41,18 @@ class Caller:
         services, environments = self.asker.service_ids, self.asker.environment_ids
         return (services is None or target.service_id in services) and (environments is None or target.environment_id in environments)
 
+    def act_on(self, target: Target) -> None:
+        """Raises Refused where its job may run what nobody of the project has taken in: what it may not ask it may not do either."""
+        job, environment = self.credential.workload, target.environment
+        found = unfit(job, environment.name, environment.change_required) if job else None
+        if found is not None:
+            raise Refused(not_allowed(found.code, found.message, found.cure), about=target.reference)
+
     def target_of(self, question: Question) -> Target | None:
         """The target that a question names, by today's or older names, if this credential speaks for it."""
         facts = gather(self.credential.asks(question)).facts
-        found = Target.objects.filter(pk=facts.target.pk).first() if facts.target and not facts.target.is_retired else None
+        known = Target.objects.select_related("environment")
+        found = known.filter(pk=facts.target.pk).first() if facts.target and not facts.target.is_retired else None
         return found if found and self.speaks_for(found) else None
 
 

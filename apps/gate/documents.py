@@ -36,5 +36,4 @@ def rules_page() -> str:
 def _section(rule: Rule) -> str:
     rows = "".join(f"| `{code}` | {when} |\n" for code, when in rule.codes.items())
     switch = "" if rule.can_be_off else " · *always*"
-    asks = " ".join((rule.check.__doc__ or "").split())
-    return f"## {rule.title}\n\n`{rule.name}`{switch}. {asks}\n\n| code | when |\n| --- | --- |\n{rows}\n"
+    return f"## {rule.title}\n\n`{rule.name}`{switch}. {rule.asks}\n\n| code | when |\n| --- | --- |\n{rows}\n"

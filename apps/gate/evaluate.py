@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from psycopg.errors import UniqueViolation
 
 from apps.audit.keys import list_key
 from apps.audit.record import Draft, compose
@@ -69,6 +70,13 @@ def answer(question: Question, *, dry_run: bool = False) -> Reply:
     """Answer a question. The same key and question are the same evaluation, judged again unless its answer was final.
 
     Raises UnknownToken, and Refused where the key belongs to another question or a person asks for more than a dry run."""
+    try:
+        return _answered(question, dry_run=dry_run)
+    except UniqueViolation:  # a twin's answer bears the same microsecond: nothing was written, and the clock has gone on
+        return _answered(question, dry_run=dry_run)
+
+
+def _answered(question: Question, *, dry_run: bool = False) -> Reply:
     heard = gather(replace(question, key="") if dry_run else question)
     facts = heard.facts
     _let_in(facts, dry_run=dry_run)
@@ -79,7 +87,7 @@ def answer(question: Question, *, dry_run: bool = False) -> Reply:
     if before is None:
         reply = _begun(question, heard, data)
         # Nobody but a twin with the same key comes in between, and the twin's evaluation is there now.
-        return reply if reply is not None else answer(question)
+        return reply if reply is not None else _answered(question)
     if bytes.fromhex(before["body_hash"]) != hashlib.sha256(data).digest():
         raise Refused(KEY_REUSED)
     return _again(question, heard, data, before)

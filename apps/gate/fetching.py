@@ -79,7 +79,7 @@ def _body(parts: SplitResult, place: Address) -> bytes:
     ):
         if answer.status_code != httpx2.codes.OK:
             raise NotFetched(f"{parts.hostname} answers with {answer.status_code}.")
-        for piece in answer.iter_raw(8192):  # raw: a small answer could unpack to a large one
+        for piece in answer.iter_raw():  # raw: a small answer could unpack to a large one; as it comes, or a drip is not seen
             body += piece
             if len(body) > LARGEST:
                 raise NotFetched(f"{parts.hostname} answers with more than {LARGEST} bytes.")

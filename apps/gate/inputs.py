@@ -25,7 +25,11 @@ KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
 BEARER = re.compile(r"cc[gp]_[A-Za-z0-9_-]{20,100}", re.ASCII)
 KINDS = "Name identities by kind, such as {\"git\": \"<40 or 64 hex digits>\", \"sha256\": [\"<64 hex digits>\"]}."  # fmt: skip
 
+ACTIONS = frozenset(action.value for action in Action)
 Errors = dict[str, list[str]]
+
+
+IN_CHUNKS = "The body comes in chunks, which are not read here. Send it whole, with its Content-Length."
 
 
 class NotReadable(Exception):
@@ -120,7 +124,7 @@ def _is_identity(given: object) -> bool:
 
 
 def _action(value: object, errors: Errors) -> Action:
-    if isinstance(value, str) and value.upper() in set(Action):
+    if isinstance(value, str) and value.upper() in ACTIONS:
         return Action(value.upper())
     errors["action"] = ["Ask for deploy or rollback."]
     return Action.DEPLOY

@@ -16,6 +16,7 @@ from apps.gate.rules.workloads import NotTaken
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
 FRESH_SECONDS = 600.0
 STALE_SECONDS = 24 * 3600.0  # how long keys serve whose issuer does not answer
+WAIT_SECONDS = 1.0  # for the answer that another request asked for
 AGAIN_SECONDS = 30.0  # between two askings, whatever is asked for
 MOST_KEYS = 50
 SHORTEST_RSA = 2048
@@ -58,8 +59,10 @@ def forget_keys() -> None:
 
 
 def _ask_again(kept: _Kept, issuer: str, kid: str) -> None:
-    """One asks and the others wait, or go on with the key they have."""
-    if not kept.lock.acquire(blocking=kid not in kept.keys):
+    """One asks; the others go on with the key they have, or wait a moment: whoever makes up ids must not hold every thread."""
+    if not kept.lock.acquire(timeout=0 if kid in kept.keys else WAIT_SECONDS):
+        if kid not in kept.keys:
+            raise KeysUnavailable("The issuer is being asked.")
         return
     try:
         is_there = kid in kept.keys and monotonic() - kept.read_at <= FRESH_SECONDS

@@ -105,6 +105,7 @@ class Trust(models.Model):
     refs = ArrayField(models.CharField(max_length=300), default=list, blank=True)
     workflow = models.CharField(max_length=400, default="", blank=True)
     takes_merge_requests = models.BooleanField(default=False)
+    own_commit = models.BooleanField(default=False)  # the job asks about the commit it runs on and about no other
     proposed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     in_force_at = models.DateTimeField(null=True)
     confirmed_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from apps.approvals.rules import PersonFacts, Stretch
+from apps.core.ids import read_id
 
 Body = Mapping[str, Any]
 
@@ -13,14 +13,14 @@ Body = Mapping[str, Any]
 def person_in(body: Body) -> PersonFacts:
     """A person as rules see them."""
     return PersonFacts(
-        id=UUID(body["id"]),
+        id=read_id(body["id"]),
         name=body["name"],
         is_active=body["active"],
         roles=frozenset(body["roles"] or ()),
-        team_ids=frozenset(UUID(team) for team in body["teams"] or ()),
+        team_ids=frozenset(read_id(team) for team in body["teams"] or ()),
         owner_of=frozenset(body["owner_of"] or ()),
-        canonical_id=UUID(body["canonical"]),
-        stands_for=frozenset(UUID(one) for one in body["stands_for"] or ()),
+        canonical_id=read_id(body["canonical"]),
+        stands_for=frozenset(read_id(one) for one in body["stands_for"] or ()),
         inactive_until=datetime.fromisoformat(body["inactive_until"]) if body["inactive_until"] else None,
     )
 
@@ -32,7 +32,7 @@ def place_in(body: Body | None, *, signer: PersonFacts, at: datetime) -> dict[st
     holder = person_in(body["person"])
     stretch = Stretch(
         person_id=holder.id,
-        delegate_id=UUID(body["delegate"]),
+        delegate_id=read_id(body["delegate"]),
         starts_at=datetime.fromisoformat(body["starts_at"]),
         ends_at=datetime.fromisoformat(body["ends_at"]),
         ended_at=datetime.fromisoformat(body["ended_at"]) if body["ended_at"] else None,

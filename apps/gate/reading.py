@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,8 @@ from apps.approvals.policy_body import read_policy
 from apps.approvals.proof import Claim, proved_statement, stated
 from apps.approvals.rules import PolicyFacts, QuorumFacts, SignOffFacts, editor_of
 from apps.changes.content import PARTS, Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
+from apps.changes.rules import PreApproval
+from apps.core.ids import read_id
 from apps.gate.exceptions import exceptions_in
 from apps.gate.legs import LEGS, PEOPLE
 from apps.gate.passkeys import passkey_in
@@ -67,14 +69,14 @@ def read_facts(body: Body, question: Question) -> Gathered:
         closed=tuple(ClosedFacts(one["ref"], one["change_state"], one["state"], tuple(one["identities"])) for one in body["closed"] or ()),
         calendar=tuple(_calendar(one) for one in body["calendar"] or ()),
         holds=tuple(HoldFacts(one["source"], one["reason"], _moment(one["placed_at"])) for one in body["holds"] or ()),
-        reservations=tuple(ReservationFacts(UUID(one["held_for"]), _moment(one["until"])) for one in body["reservations"] or ()),
+        reservations=tuple(ReservationFacts(read_id(one["held_for"]), _moment(one["until"])) for one in body["reservations"] or ()),
         rungs=tuple(RungFacts(one["environment"], tuple(frozenset(each) for each in one["arrivals"] or ())) for one in body["rungs"] or ()),
         modes=body["modes"] or {},
     )
     used_at = _some_moment(body["token"]["used_at"]) if body["token"] else None
     return Gathered(
         facts=facts,
-        installation=UUID(body["installation"]),
+        installation=read_id(body["installation"]),
         is_key_listed=body["key_listed"],
         is_use_noted=used_at is not None and facts.now - used_at < NOTED_EVERY,
         asked_before=body["asked_before"],
@@ -89,7 +91,7 @@ def _asker(body: Body, question: Question) -> AskerFacts:
         return AskerFacts(
             kind=AskerKind.WORKLOAD if question.workload else AskerKind.TOKEN,
             pk=token["pk"],
-            id=UUID(token["id"]),
+            id=read_id(token["id"]),
             name=token["name"],
             is_live=token["revoked_at"] is None and now < _moment(token["expires_at"]),
             actions=frozenset(token["actions"]),
@@ -113,7 +115,7 @@ def _asker(body: Body, question: Question) -> AskerFacts:
 def _service(body: Body | None) -> ServiceFacts | None:
     if body is None:
         return None
-    return ServiceFacts(body["pk"], UUID(body["id"]), body["slug"], body["name"], body["restricted"], body["retired_at"] is not None)
+    return ServiceFacts(body["pk"], read_id(body["id"]), body["slug"], body["name"], body["restricted"], body["retired_at"] is not None)
 
 
 def _environment(body: Body | None) -> EnvironmentFacts | None:
@@ -121,7 +123,7 @@ def _environment(body: Body | None) -> EnvironmentFacts | None:
         return None
     return EnvironmentFacts(
         pk=body["pk"],
-        id=UUID(body["id"]),
+        id=read_id(body["id"]),
         slug=body["slug"],
         name=body["name"],
         rank=body["rank"],
@@ -137,12 +139,12 @@ def _target(body: Body | None) -> TargetFacts | None:
         return None
     return TargetFacts(
         pk=body["pk"],
-        id=UUID(body["id"]),
+        id=read_id(body["id"]),
         running=tuple(body["running"]),
         running_label=body["running_label"],
         previous=tuple(body["previous"]),
         previous_label=body["previous_label"],
-        occupied_by=UUID(body["occupied_by"]) if body["occupied_by"] else None,
+        occupied_by=read_id(body["occupied_by"]) if body["occupied_by"] else None,
         occupied_since=_some_moment(body["occupied_since"]),
         locked_at=_some_moment(body["locked_at"]),
         lock_reason=body["lock_reason"],
@@ -159,12 +161,12 @@ def _leg(body: Body, whole: Body) -> LegFacts:
     bound = _digest(_bound(body, number=body["revision"], author=body["author"]), tuple(digests.items()))
     is_intact = digests == body["stored"] and bound == body["digest"]
     beforehand = pre_approval_in(body, whole, scope=scope, rollback=rollback, is_intact=is_intact)
-    named = _named(scope, UUID(whole["service"]["id"]), UUID(whole["environment"]["id"]))
+    named = _named(scope, read_id(whole["service"]["id"]), read_id(whole["environment"]["id"]))
     slot = body["slot"]
     return LegFacts(
         pk=body["pk"],
-        id=UUID(body["id"]),
-        change_id=UUID(body["change"]),
+        id=read_id(body["id"]),
+        change_id=read_id(body["change"]),
         ref=body["ref"],
         change_state=body["change_state"],
         state=body["state"],
@@ -177,37 +179,37 @@ def _leg(body: Body, whole: Body) -> LegFacts:
         period=period,
         rollback=rollback,
         slot=SlotFacts(_moment(slot["starts_at"]), _moment(slot["ends_at"])) if slot else None,
-        quorum=replace(_quorum(body, whole), pre_approval=beforehand),
+        quorum=_quorum(body, whole, beforehand=beforehand),
         kind=body["kind"],
-        exceptions=exceptions_in(body, installation=UUID(whole["installation"]), target=UUID(whole["target"]["id"])),
+        exceptions=exceptions_in(body, installation=read_id(whole["installation"]), target=read_id(whole["target"]["id"])),
     )
 
 
-def _quorum(body: Body, whole: Body) -> QuorumFacts:
-    service, environment, target = whole["service"], whole["environment"], whole["target"]
-    policy, installation = body["policy"], UUID(whole["installation"])
+def _quorum(body: Body, whole: Body, *, beforehand: PreApproval | None) -> QuorumFacts:
+    service, environment, target, policy = whole["service"], whole["environment"], whole["target"], body["policy"]
     people = (policy["people"] if policy else None) or ()
     return QuorumFacts(
-        leg_id=UUID(body["id"]),
-        target_id=UUID(target["id"]),
-        service_id=UUID(service["id"]),
+        leg_id=read_id(body["id"]),
+        target_id=read_id(target["id"]),
+        service_id=read_id(service["id"]),
         service=service["name"],
         environment=environment["name"],
         required=environment["required"],
-        policy=_policy(policy["body"], UUID(policy["id"]), policy["name"], policy["number"], policy["digest"]) if policy else None,
+        policy=_policy(policy["body"], read_id(policy["id"]), policy["name"], policy["number"], policy["digest"]) if policy else None,
         digests=body["digests"],
-        sign_offs=tuple(_sign_off(one, leg=body, installation=installation) for one in body["sign_offs"] or ()),
+        sign_offs=tuple(_sign_off(one, leg=body, installation=read_id(whole["installation"])) for one in body["sign_offs"] or ()),
         hands=_hands(body["hands"]),
         # A group too large to be read whole is read as empty, and an empty group never agrees.
         people=tuple(person_in(one) for one in people) if len(people) <= PEOPLE else (),
         settings={target["id"]: target["settings"]} if target["settings"] else {},
         leg_state=body["state"],
+        pre_approval=beforehand,
     )
 
 
 def _hands(body: Body) -> dict[str, frozenset[UUID]]:
-    editors = {editor_of(part): frozenset({UUID(body["editors"][part])}) for part in PARTS}
-    return {"requester": frozenset({UUID(body["requester"])}), **editors}
+    editors = {editor_of(part): frozenset({read_id(body["editors"][part])}) for part in PARTS}
+    return {"requester": frozenset({read_id(body["requester"])}), **editors}
 
 
 def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
@@ -233,7 +235,7 @@ def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
     proved = proved_statement(claim)
     said = proved or stated(claim.statement)
     return SignOffFacts(
-        id=UUID(body["id"]),
+        id=read_id(body["id"]),
         person=person,
         decision=claim.decision,
         meaning=claim.meaning,
@@ -278,7 +280,7 @@ def _named(scope: Scope, service: UUID, environment: UUID) -> ItemContent | None
 
 
 def _bound(leg: Body, *, number: int, author: str) -> Bound:
-    return Bound(UUID(leg["change"]), leg["kind"], UUID(leg["requester"]), number, UUID(author), bound_model(leg))
+    return Bound(read_id(leg["change"]), leg["kind"], read_id(leg["requester"]), number, read_id(author), bound_model(leg))
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -13,36 +13,41 @@ from apps.gate.wire import Statement, write
 
 TYPES = (
     "text", "bigint", "text", "bytea", "uuid", "timestamptz", "bytea", "bigint", "text", "boolean", "text[]", "bytea",
-    "smallint", "uuid[]", "text[]", "text[]", "bytea[]", "text[]", "bytea[]", "timestamptz[]", "uuid", "text", "text", "text[]", "bytea",
+    "smallint", "uuid", "text", "text", "text[]", "bytea",
 )  # fmt: skip
+TICKET_TYPES = ("uuid", "text", "text", "bytea", "text", "bytea", "timestamptz")  # of each ticket that is handed out
 
-# `synchronous_commit` holds for this one transaction: a DENY may be lost with the power, an ALLOW may not.
-MODE = "mode as materialized (select set_config('synchronous_commit', $1, true) as is_set)"
-# Everything hangs on `go`: it is empty where another request has taken the key meanwhile, and then nothing is written.
-GO_KEYED = """taken as (
+# Where there is a key everything hangs on `taken`: it is empty where another request has taken the key meanwhile, and then
+# nothing is written.
+TAKEN = """taken as (
     insert into gate_evaluationkey (token_id, key, body_hash, evaluation_id, at)
-    select $2, $3, $4, $5, $6 from mode on conflict do nothing returning 1),
-  go as materialized (select 1 from taken)"""
-GO = "go as materialized (select 1 from mode)"
+    values ($2, $3, $4, $5, $6) on conflict do nothing returning 1)"""
 PARTS = {
-    "asked": """insert into gate_evaluation (id, at, token_id, key, question, target_id) select $5, $6, $2, $3, $7, $8 from go""",
+    "asked": "insert into gate_evaluation (id, at, token_id, key, question, target_id) select $5, $6, $2, $3, $7, $8 {from_taken}",
     "answered": """insert into gate_verdict (evaluation_id, at, verdict, is_final, codes, record, judge)
-    select $5, $6, $9, $10, $11, $12, $13 from go""",
-    "handed": """insert into gate_ticket (public_id, evaluation_id, action, binds, payload, key_id, signature, issued_at, expires_at)
-    select x.id, $5, x.action, x.binds, x.payload, x.key_id, x.signature, $6, x.expires_at
-    from go, unnest($14::uuid[], $15::text[], $16::text[], $17::bytea[], $18::text[], $19::bytea[], $20::timestamptz[])
-      as x(id, action, binds, payload, key_id, signature, expires_at)""",
-    "told": "insert into audit_entry (id, event, at, subject, refs, body) select $21, $22, $6, $23, $24, $25 from go",
-    "used": "update gate_gatetoken set used_at = $6 from go where gate_gatetoken.id = $2",
+    select $5, $6, $9, $10, $11, $12, $13 {from_taken}""",
+    "told": "insert into audit_entry (id, event, at, subject, refs, body) select $14, $15, $6, $16, $17, $18 {from_taken}",
+    "used": "update gate_gatetoken set used_at = $6 {from_taken} where gate_gatetoken.id = $2",
 }
+TICKET = """insert into gate_ticket (public_id, evaluation_id, action, binds, payload, key_id, signature, issued_at, expires_at)
+    select {0}, $5, {1}, {2}, {3}, {4}, {5}, $6, {6} """
+# `synchronous_commit` holds for this one transaction: a DENY may be lost with the power, an ALLOW may not. It is looked at
+# when the transaction ends, so it may be set last.
+WRITTEN = "select set_config('synchronous_commit', $1, true)"
 
 
 @cache
-def answer_statement(parts: frozenset[str], *, keyed: bool) -> Statement:
+def answer_statement(parts: frozenset[str], *, tickets: int, keyed: bool) -> Statement:
     """The statement with only the parts this answer needs: starting a part costs as much as running it."""
-    named = [name for name in PARTS if name in parts]
-    written = ",\n  ".join([MODE, GO_KEYED if keyed else GO, *(f"{name} as ({PARTS[name]})" for name in named)])
-    return Statement("_".join(["gate_answer", *named, *(["keyed"] if keyed else [])]), f"with {written} select count(*) from go", TYPES)
+    from_taken = "from taken" if keyed else ""
+    written = {name: part.format(from_taken=from_taken) for name, part in PARTS.items() if name in parts}
+    for number in range(tickets):
+        first = len(TYPES) + len(TICKET_TYPES) * number + 1
+        written[f"ticket_{number}"] = TICKET.format(*(f"${first + place}" for place in range(len(TICKET_TYPES)))) + from_taken
+    named = [*(name for name in PARTS if name in parts), *([f"handed_{tickets}"] if tickets else []), *(["keyed"] if keyed else [])]
+    steps = [*([TAKEN] if keyed else []), *(f"{name} as ({part})" for name, part in written.items())]
+    written_all = ",\n  ".join(steps)
+    return Statement("_".join(["gate_answer", *named]), f"with {written_all} {WRITTEN} {from_taken}", TYPES + TICKET_TYPES * tickets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,10 @@ def write_answer(asked: Asked, *, at: datetime, verdict: Verdict, record: bytes 
     """Write one answer; False where another request has taken the key meanwhile and nothing was written.
 
     `record` is None where the answer is the one already recorded; `at` is the moment that was judged."""
-    wanted = {"asked": asked.is_new, "answered": record is not None, "handed": bool(tickets), "told": True, "used": asked.notes_use}
+    wanted = {"asked": asked.is_new, "answered": record is not None, "told": True, "used": asked.notes_use}
     parts = frozenset(name for name, is_in in wanted.items() if is_in)
     entry_id, event, _, subject, refs, body = entry.columns
-    values = (
+    values = [
         "on" if verdict.verdict is Answer.ALLOW else "off",
         asked.token,
         asked.key,
@@ -91,17 +96,13 @@ def write_answer(asked: Asked, *, at: datetime, verdict: Verdict, record: bytes 
         verdict.codes,
         record,
         VERSION,
-        [one.id for one in tickets],
-        [one.action.value for one in tickets],
-        [one.binds for one in tickets],
-        [one.signed.payload for one in tickets],
-        [one.signed.key_id for one in tickets],
-        [one.signed.signature for one in tickets],
-        [one.expires_at for one in tickets],
         entry_id,
         event.value,
         subject,
         refs,
         body,
-    )
-    return write(answer_statement(parts, keyed=asked.is_new and bool(asked.key)), values) == [[b"1"]]
+    ]
+    for one in tickets:
+        signed = one.signed
+        values += (one.id, one.action.value, one.binds, signed.payload, signed.key_id, signed.signature, one.expires_at)
+    return bool(write(answer_statement(parts, tickets=len(tickets), keyed=asked.is_new and bool(asked.key)), values))

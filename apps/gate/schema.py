@@ -14,6 +14,7 @@ PROBLEMS = {
     "403": "A personal token may only make dry runs.",
     "405": "The address takes another method.",
     "409": "The Idempotency-Key belongs to another question.",
+    "410": "The month it was answered in was let go; the audit stream keeps its hash.",
     "415": "The body is not sent as JSON.",
     "422": "A field cannot be read; `errors` names each one.",
     "429": "More often than this asker, or this address, may; `Retry-After` says when again.",
@@ -205,7 +206,7 @@ PATHS: dict[str, Schema] = {
             "tags": ["gate"],
             "security": [{"gateToken": []}],
             "parameters": [{"name": "evaluation_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
-            "responses": _answers("401", "404", "429", "503", s200="The verdict at this moment."),
+            "responses": _answers("401", "404", "410", "429", "503", s200="The verdict at this moment."),
         }
     },
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """What to paste into a pipeline so that it asks before it deploys: one text per system, filled in for a place. Pure.
 
-Whatever fails in them fails the job: no pipes, no lists, no condition but the one around what deploys, and the client is checked
-against its digest before it runs.
+Whatever fails in them fails the job: no pipes, no lists, no condition but the one block around what deploys, and the client is checked
+against its digest before it runs. That block reports what became of it: done, failed, or stopped from outside, which is no success.
 A test reads them for ways to fail open, and runs their shell."""
 
 from collections.abc import Callable
@@ -31,29 +31,54 @@ class Snippet:
     note: str = ""
 
 
-DEPLOYING = """python3 ccgate begin --ticket-file ticket.json
-if ./deploy.sh; then
+# A job that is cancelled gets a signal and a few seconds. A shell hears it at once only while it waits for what runs beside it, and
+# what runs on in spite of it would be told as stopped: so it is ended, and may have reached users by then.
+DEPLOYING = """stopped() {
+  trap '' INT TERM
+  kill ${!:-} || echo "Nothing was running."
+  python3 ccgate report failed --switched --message "The job was stopped." --retry-for 5s --ticket-file ticket.json
+  exit 1
+}
+trap stopped INT TERM
+python3 ccgate begin --ticket-file ticket.json
+./deploy.sh &
+if wait $!; then
+  trap '' INT TERM
   python3 ccgate report succeeded --ticket-file ticket.json
 else
+  trap '' INT TERM
+  # With --switched where users may have seen the new version: a person then looks at it.
   python3 ccgate report failed --ticket-file ticket.json
   exit 1
 fi
 """
+BEGINNING = "python3 ccgate begin --ticket-file ticket.json\n"
+# What the hooks of Argo CD report: they share no file with the one that began, so they name what it began. Where a sync fails, nobody
+# knows how much of it was applied: that is told as such, and a person, the way back or an observation settles it.
+AFTER = {"PostSync": "succeeded --retry-for 30m", "SyncFail": 'failed --switched --message "The sync failed." --retry-for 30m'}
 
 
-def _asking(place: Place, *, version: str, deploying: str = DEPLOYING) -> str:
-    """The commands: fetch the client, prove that it is the one that was pinned, ask, and only then begin, deploy and report."""
-    kept = " --ticket-file ticket.json" if deploying else ""
+def _fetching(place: Place) -> str:
+    """Fetch the client, and prove that it is the one that was pinned."""
     return (
         'curl --fail --silent --show-error --max-time 60 --output ccgate "$CHANGE_CONTROL_URL/client/ccgate"\n'
         f'echo "{place.sha256}  ccgate" > ccgate.sha256\n'
         "sha256sum -c ccgate.sha256\n"
-        f"python3 ccgate check --service {place.service} --environment {place.environment} {version} --wait 30m{kept}\n{deploying}"
     )
 
 
-def _script(place: Place, *, version: str, options: str = "-eu", deploying: str = DEPLOYING) -> str:
-    return f"set {options}\n{_asking(place, version=version, deploying=deploying)}"
+def _about(place: Place, version: str) -> str:
+    return f"--service {place.service} --environment {place.environment} {version}"
+
+
+def _asking(place: Place, *, version: str, deploying: str = DEPLOYING) -> str:
+    """The commands: fetch the client, ask, and only then begin, deploy and report."""
+    asked = f"python3 ccgate check {_about(place, version)} --wait 30m --ticket-file ticket.json\n"
+    return f"{_fetching(place)}{asked}{deploying}"
+
+
+def _script(place: Place, *, version: str, options: str = "-eu") -> str:
+    return f"set {options}\n{_asking(place, version=version)}"
 
 
 def _shell(place: Place) -> str:
@@ -163,15 +188,28 @@ def _buildkite(place: Place) -> str:
 {script}"""
 
 
+IMAGE = '--digest "$IMAGE_DIGEST"'
+
+
 def _argo(place: Place) -> str:
-    script = _script(place, version='--digest "$IMAGE_DIGEST"', deploying="")  # what deploys is Argo CD, in another pod
+    """Three hooks: what asks and begins comes before everything else, what reports comes after everything else."""
+    asks = _hook(place, "ask-change-control", "PreSync", -100, f"set -eu\n{_asking(place, version=IMAGE, deploying=BEGINNING)}")
+    tells = (
+        _hook(place, name, phase, 100, f"set -eu\n{_fetching(place)}python3 ccgate report {AFTER[phase]} {_about(place, IMAGE)}\n")
+        for name, phase in (("tell-change-control", "PostSync"), ("tell-change-control-failed", "SyncFail"))
+    )
+    return "---\n".join((asks, *tells))
+
+
+def _hook(place: Place, name: str, phase: str, wave: int, script: str) -> str:
     return f"""apiVersion: batch/v1
 kind: Job
 metadata:
-  generateName: ask-change-control-
+  name: {name}
   annotations:
-    argocd.argoproj.io/hook: PreSync
+    argocd.argoproj.io/hook: {phase}
     argocd.argoproj.io/hook-delete-policy: BeforeHookCreation
+    argocd.argoproj.io/sync-wave: "{wave}"
 spec:
   backoffLimit: 0
   activeDeadlineSeconds: 3600
@@ -179,7 +217,7 @@ spec:
     spec:
       restartPolicy: Never
       containers:
-        - name: ask
+        - name: ccgate
           image: python:3.13
           workingDir: /tmp
           env:
@@ -209,11 +247,13 @@ SNIPPETS = {
         Snippet(
             "argocd",
             "Argo CD",
-            "templates/ask-change-control.yaml",
+            "templates/change-control.yaml",
             "the Kubernetes secret change-control, key token",
             _argo,
-            "The sync stops where the hook fails. Hooks do not run when single resources are synced: switch that off for the application. "
-            "The chart names the image by its digest, and the change names the same one. What Argo CD then deploys is seen by observation.",
+            "The sync stops where the first hook fails. Hooks do not run when single resources are synced: switch that off for the "
+            "application. The chart names the image by its digest, and the change names the same one. Give this application a token of its "
+            "own: the last two hooks report what that token began and is not over, and nothing else. A sync that is terminated reports "
+            "nothing; after an hour of silence its deployment is unknown, and an observation or a person settles it.",
         ),
         Snippet("shell", "Shell", "deploy", "the environment, as CHANGE_CONTROL_TOKEN", _shell),
     )

@@ -13,11 +13,12 @@ from apps.accounts.roles import Role
 from apps.catalog.models import Environment
 from apps.gate.models import Relaxation, RuleMode
 from apps.gate.rules import Mode
-from apps.gate.rules.relaxing import REQUIRED, RelaxationFacts
+from apps.gate.rules.relaxing import GRACE, REQUIRED, RelaxationFacts
 from apps.gate.rules.table import RULES
 
 WHAT = "What a change needs"
-TITLES = {REQUIRED: WHAT, **{rule.name: rule.title for rule in RULES}}
+WITHOUT_US = "Minutes a yes is good without this installation"
+TITLES = {REQUIRED: WHAT, GRACE: WITHOUT_US, **{rule.name: rule.title for rule in RULES}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,11 @@ class Applied:
 
 
 def as_it_is(environment: Environment, rule: str) -> str:
-    """What a change needs there, or how a rule is applied there."""
+    """What a change needs there, for how many minutes a yes is good without us, or how a rule is applied there."""
     if rule == REQUIRED:
         return environment.change_required
+    if rule == GRACE:
+        return str(environment.offline_grace_minutes)
     row = RuleMode.objects.filter(environment=environment, rule=rule).first()
     return row.mode if row else Mode.ENFORCED.value
 

@@ -15,6 +15,7 @@ from apps.core.canonical import utc_seconds
 from apps.core.signing import SigningKey, verifies
 from apps.gate.rules import Action
 
+_write = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:changecontrol:ticket:v1"
@@ -92,7 +93,7 @@ class Signed:
 
 def issue(permit: Permit, *, key: SigningKey) -> Signed:
     """Sign a permit."""
-    payload = json.dumps(_statement(permit), separators=(",", ":"), sort_keys=True).encode()
+    payload = _write(_statement(permit)).encode()
     signature = key.sign(pae(payload))
     return Signed(payload, signature.key_id, signature.value)
 

@@ -105,6 +105,7 @@ def propose_trust(*, issuer_id: int, pins: Pins, scope: Scope, by: Actor, now: d
         refs=sorted(set(pins.refs)),
         workflow=pins.workflow,
         takes_merge_requests=pins.takes_merge_requests,
+        own_commit=pins.own_commit,
         proposed_by=person,
         in_force_at=now if alone else None,
     )
@@ -210,6 +211,7 @@ def _told(trust: Trust) -> dict[str, object]:
         "refs": list(trust.refs),
         "workflow": trust.workflow or None,
         "merge_requests": trust.takes_merge_requests,
+        "own_commit": trust.own_commit,
         "actions": list(trust.grant.actions),
         "expires_at": trust.grant.expires_at,
     }

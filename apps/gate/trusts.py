@@ -4,7 +4,7 @@ What is kept only finds the trust; whether it still holds, and what it may ask, 
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
@@ -15,7 +15,8 @@ from django.http import Http404
 
 from apps.gate.ci_tokens import Unproved, open_token, proved_claims
 from apps.gate.models import Issuer, Trust
-from apps.gate.rules.workloads import IssuerFacts, IssuerKind, NotTaken, TrustFacts, Workload, read_workload, trust_for
+from apps.gate.rules.taking import TrustFacts, trust_for
+from apps.gate.rules.workloads import IssuerFacts, IssuerKind, NotTaken, Workload, read_workload
 
 KEPT_SECONDS, AGAIN_SECONDS = 5.0, 1.0
 WITH = ("grant", "issuer", "proposed_by__merged_into", "confirmed_by")
@@ -44,9 +45,10 @@ def take_job(token: str) -> tuple[Workload, TrustFacts]:
     workload = read_workload(proved_claims(unproved, issuer=issuer), issuer=issuer)
     now = datetime.now(UTC)  # this process's clock, as for the moments in the token; the question is judged by the database's
     try:
-        return workload, trust_for(workload, _read(KEPT_SECONDS).trusts.get(issuer.id, ()), now=now)
+        trust = trust_for(workload, _read(KEPT_SECONDS).trusts.get(issuer.id, ()), now=now)
     except NotTaken:
-        return workload, trust_for(workload, _read(AGAIN_SECONDS).trusts.get(issuer.id, ()), now=now)
+        trust = trust_for(workload, _read(AGAIN_SECONDS).trusts.get(issuer.id, ()), now=now)
+    return replace(workload, asks_for_own=trust.own_commit), trust
 
 
 def issuer_of(unproved: Unproved) -> IssuerFacts:
@@ -100,6 +102,7 @@ def trust_facts(trust: Trust) -> TrustFacts:
         refs=tuple(trust.refs),
         workflow=trust.workflow,
         takes_merge_requests=trust.takes_merge_requests,
+        own_commit=trust.own_commit,
         expires_at=trust.grant.expires_at,
         hash=bytes(trust.grant.hash),
     )

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from apps.core.strict_json import read_json
 from apps.gate.ci_tokens import Unproved, open_token, proved_claims
 from apps.gate.issuer_keys import KeysUnavailable
-from apps.gate.rules.workloads import Claims, IssuerFacts, NotTaken, TrustFacts, Workload, read_workload, tried
+from apps.gate.rules.taking import TrustFacts, tried
+from apps.gate.rules.workloads import Claims, IssuerFacts, NotTaken, Workload, read_workload
 from apps.gate.trusts import in_force, issuer_of, trust_facts
 
 LONGEST = 20_000

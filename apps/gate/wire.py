@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -36,10 +36,11 @@ PLAN_THEIRS = "select " + ", ".join(f"set_config('{name}', %s, true)" for name i
 OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "application_name": "changecontrol gate"}
 OIDS = {"bytea": 17, "text": 25, "text[]": 1009, "timestamptz": 1184, "bigint": 20, "uuid": 2950, "uuid[]": 2951, "bytea[]": 1001,
         "boolean": 16, "smallint": 21, "timestamptz[]": 1185}  # fmt: skip
+WELL = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 Row = list[bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statement:
     """A statement by name, its text with `$n`, and the types of its parameters."""
 
@@ -47,12 +48,23 @@ class Statement:
     text: str
     types: tuple[str, ...]
 
+    @cached_property
+    def key(self) -> bytes:
+        """Its name as libpq takes it."""
+        return self.name.encode()
+
+    @cached_property
+    def formats(self) -> list[pq.Format]:
+        """In which form each parameter is sent."""
+        return [pq.Format.BINARY if kind == "bytea" else pq.Format.TEXT for kind in self.types]
+
 
 class _Line:
     """A connection that is closed with the thread it belongs to, and the place it leads to: another place needs another one."""
 
     def __init__(self, connection: psycopg.Connection[Any], place: tuple[object, ...]) -> None:
         self.connection, self.place, self._process = connection, place, os.getpid()
+        self.prepared: set[str] = set()
 
     def __del__(self) -> None:
         if self._process == os.getpid():  # after a fork it is the parent's, and closing would end it there
@@ -64,7 +76,7 @@ class _Own(threading.local):
 
 
 _own = _Own()
-_prepared: WeakKeyDictionary[psycopg.Connection[Any], set[str]] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[psycopg.Connection[Any], set[str]] = WeakKeyDictionary()  # on Django's connections
 
 
 def read(statement: Statement, parameters: Sequence[object]) -> list[Row]:
@@ -79,32 +91,22 @@ def read(statement: Statement, parameters: Sequence[object]) -> list[Row]:
 
 def write(statement: Statement, parameters: Sequence[object]) -> list[Row]:
     """Run a statement once. Raises psycopg's or, inside Django's transaction, Django's database errors."""
-    with _speaking() as connection:
-        _prepare(connection, statement)
-        values: list[Any] = [_encoded(value) for value in parameters]  # the stub of psycopg.pq knows no NULL
-        result = connection.pgconn.exec_prepared(statement.name.encode(), values, _formats(statement.types))
-        _check(connection, result)
-        return [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
+    django = connections[DEFAULT_DB_ALIAS]
+    if django.in_atomic_block:
+        with _planning_ours(django) as connection, django.wrap_database_errors:
+            return _run(connection, _prepared.setdefault(connection, set()), statement, parameters)
+    try:
+        line = _own_line(django)
+        return _run(line.connection, line.prepared, statement, parameters)
+    except psycopg.Error:
+        if _own.line is not None and _own.line.connection.pgconn.status != pq.ConnStatus.OK:
+            close()
+        raise
 
 
 def close() -> None:
     """Give up the thread's own connection."""
     _own.line = None
-
-
-@contextmanager
-def _speaking() -> Iterator[psycopg.Connection[Any]]:
-    django = connections[DEFAULT_DB_ALIAS]
-    if django.in_atomic_block:
-        with _planning_ours(django) as connection, django.wrap_database_errors:
-            yield connection
-        return
-    try:
-        yield _own_connection()
-    except psycopg.Error:
-        if _own.line is not None and _own.line.connection.pgconn.status != pq.ConnStatus.OK:
-            close()
-        raise
 
 
 @contextmanager
@@ -122,33 +124,37 @@ def _planning_ours(django: BaseDatabaseWrapper) -> Iterator[psycopg.Connection[A
             django.connection.execute(PLAN_THEIRS, before)
 
 
-def _own_connection() -> psycopg.Connection[Any]:
-    django = connections[DEFAULT_DB_ALIAS]
-    place = (os.getpid(), *(django.settings_dict[part] for part in ("HOST", "PORT", "NAME", "USER")))
+def _own_line(django: BaseDatabaseWrapper) -> _Line:
+    settings = django.settings_dict
+    place = (os.getpid(), settings["HOST"], settings["PORT"], settings["NAME"], settings["USER"])
     if _own.line is None or _own.line.place != place:
         made = psycopg.connect(**{**django.get_connection_params(), "autocommit": True})
         _own.line = _Line(made, place)
         for name, value in {**PLANNING, **OWN}.items():
             made.execute("select set_config(%s, %s, false)", [name, value])
-    return _own.line.connection
+    return _own.line
 
 
-def _prepare(connection: psycopg.Connection[Any], statement: Statement) -> None:
-    done = _prepared.setdefault(connection, set())
-    if statement.name not in done:
+def _own_connection() -> psycopg.Connection[Any]:
+    return _own_line(connections[DEFAULT_DB_ALIAS]).connection
+
+
+def _run(connection: psycopg.Connection[Any], prepared: set[str], statement: Statement, parameters: Sequence[object]) -> list[Row]:
+    libpq = connection.pgconn
+    if statement.name not in prepared:
         types = [OIDS[kind] for kind in statement.types]
-        _check(connection, connection.pgconn.prepare(statement.name.encode(), statement.text.encode(), types))
-        done.add(statement.name)
+        _check(connection, libpq.prepare(statement.key, statement.text.encode(), types))
+        prepared.add(statement.name)
+    # The stub of psycopg.pq knows no NULL.
+    values: list[Any] = [value if value is None or type(value) is bytes else _encoded(value) for value in parameters]
+    result = libpq.exec_prepared(statement.key, values, statement.formats)
+    _check(connection, result)
+    return [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
 
 
 def _check(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> None:
-    if result.status not in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}:
+    if result.status not in WELL:
         raise psycopg.errors.error_from_result(result, connection.info.encoding)
-
-
-@cache
-def _formats(types: tuple[str, ...]) -> list[pq.Format]:
-    return [pq.Format.BINARY if kind == "bytea" else pq.Format.TEXT for kind in types]
 
 
 def _encoded(value: object) -> bytes | None:

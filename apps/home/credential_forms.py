@@ -30,6 +30,12 @@ KINDS = [
 ]
 SOME = {"required": "Choose at least one."}
 WHOLE = {"required": "Write a whole number.", "invalid": "Write a whole number."}
+LIFE = {**WHOLE, "min_value": f"A token lives 1 to {LONGEST_DAYS} days.", "max_value": f"A token lives 1 to {LONGEST_DAYS} days."}
+BOTH = {
+    **WHOLE,
+    "min_value": f"Both work for 1 to {LONGEST_OVERLAP} hours.",
+    "max_value": f"Both work for 1 to {LONGEST_OVERLAP} hours.",
+}
 
 
 class Line(forms.CharField):
@@ -59,7 +65,14 @@ class Scoped(Shown):
         label="Actions", choices=ACTIONS, widget=forms.CheckboxSelectMultiple, initial=[Action.DEPLOY.value], error_messages=SOME
     )
     detail = forms.ChoiceField(label="Is told", choices=DETAILS, initial=Detail.FULL.value)
-    days = forms.IntegerField(label="Days", initial=90, min_value=1, max_value=LONGEST_DAYS, error_messages=WHOLE)
+    days = forms.IntegerField(
+        label="Days",
+        initial=90,
+        min_value=1,
+        max_value=LONGEST_DAYS,
+        error_messages=LIFE,
+        help_text=f"It ends by itself after so many, {LONGEST_DAYS} at most.",
+    )
 
     def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:  # noqa: ANN401 - Django's own signature
         super().__init__(*args, **kwargs)
@@ -97,10 +110,10 @@ class Rotation(Shown):
     """A new secret for a token, and how long the old one goes on."""
 
     days = forms.IntegerField(
-        label="Days", initial=90, min_value=1, max_value=LONGEST_DAYS, error_messages=WHOLE, help_text="How long the new one lives."
+        label="Days", initial=90, min_value=1, max_value=LONGEST_DAYS, error_messages=LIFE, help_text="How long the new one lives."
     )
     hours = forms.IntegerField(
-        label="Hours", initial=24, min_value=1, max_value=LONGEST_OVERLAP, error_messages=WHOLE, help_text="How long both work."
+        label="Hours", initial=24, min_value=1, max_value=LONGEST_OVERLAP, error_messages=BOTH, help_text="How long both work."
     )
 
 
@@ -126,6 +139,7 @@ class NewTrust(Scoped):
     issuer = forms.ModelChoiceField(
         label="Issuer",
         queryset=Issuer.objects.none(),
+        empty_label="Choose one",
         error_messages={"required": "Choose the issuer.", "invalid_choice": "Choose the issuer."},
     )
     audience = Line(label="Audience", longest=300, help_text="What the job asks its token for. Nobody else's.")
@@ -145,7 +159,23 @@ class NewTrust(Scoped):
         help_text="Such as .github/workflows/deploy.yml, or a reusable workflow in full with @ref.",
     )
     takes_merge_requests = forms.BooleanField(label="Merge requests and forks may ask too", required=False)
-    field_order = ("name", "issuer", "audience", "project", "owner", "environment", "refs", "workflow", "takes_merge_requests")
+    own_commit = forms.BooleanField(
+        label="Only for the commit the job runs on",
+        required=False,
+        help_text="Leave it out where one pipeline deploys what others built. The way back is asked for all the same.",
+    )
+    field_order = (
+        "name",
+        "issuer",
+        "audience",
+        "project",
+        "owner",
+        "environment",
+        "refs",
+        "workflow",
+        "takes_merge_requests",
+        "own_commit",
+    )
 
     def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:  # noqa: ANN401 - Django's own signature
         super().__init__(*args, person=person, **kwargs)
@@ -153,12 +183,21 @@ class NewTrust(Scoped):
         self.fields["audience"].initial = settings.PUBLIC_URL
 
     @property
+    def parts(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The fields in two parts: which job it is, and what it may ask."""
+        asked = ("services", "environments", "actions", "detail", "days")
+        return [
+            ("Which job it is", [field for field in self if field.name not in asked]),
+            ("What it may ask", [self[name] for name in asked]),
+        ]
+
+    @property
     def pins(self) -> Pins:
         """What a job must be."""
         given = self.cleaned_data
         texts = {field: given[field].strip() for field in ("audience", "project", "owner", "environment", "workflow")}
         refs = tuple(line.strip() for line in given["refs"].splitlines() if line.strip())
-        return Pins(**texts, refs=refs, takes_merge_requests=given["takes_merge_requests"])
+        return Pins(**texts, refs=refs, takes_merge_requests=given["takes_merge_requests"], own_commit=given["own_commit"])
 
 
 class Trying(Shown):

@@ -58,7 +58,7 @@ def start_of_new(person: Person, *, shelf: Shelf, asked: Mapping[str, str]) -> S
 
 
 def unsaved(person: Person, draft: str) -> DraftInput | None:
-    """One of a person's unsaved new changes by its id, the newest where none is named; 404 for one that is not there."""
+    """One of a person's unsaved new changes by its id; the newest where none is named, or another window went on with it under its own id."""
     found = draft_inputs_of(person).filter(change__isnull=True)
     if not draft:
         return found.first()
@@ -66,9 +66,7 @@ def unsaved(person: Person, draft: str) -> DraftInput | None:
         named = found.filter(public_id=UUID(draft)).first()
     except ValueError as error:
         raise Http404 from error
-    if named is None:
-        raise Http404
-    return named
+    return named or found.first()
 
 
 def copied(change: Change, *, person: Person, shelf: Shelf) -> Start:

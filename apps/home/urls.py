@@ -13,6 +13,7 @@ from apps.home.views import (
     gate,
     given,
     governing,
+    grace,
     health,
     inbox,
     modelling,
@@ -98,6 +99,7 @@ urlpatterns = [
     path("evidence/", evidence.evidence, name="evidence"),
     path("evidence/<uuid:public_id>/", evidence.evidence_file, name="evidence_file"),
     path("environments/<slug:slug>/strictness/", strictness.strictness, name="environment_strictness"),
+    path("environments/<slug:slug>/offline-grace/", grace.offline_grace, name="environment_grace"),
     path(
         "environments/relaxations/<uuid:public_id>/confirmation/",
         strictness.relaxation_confirmation,

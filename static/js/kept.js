@@ -3,12 +3,18 @@
 const forget = (form) => form?.dispatchEvent(new CustomEvent("draft:forget", { bubbles: true }));
 const typed = new WeakMap();
 let sentAt = 0;
+let leaving = false; // the page that comes next may be drawn before the server has the last words: this tab holds them until then
+addEventListener("beforeunload", () => {
+  leaving = true;
+  setTimeout(() => { leaving = false; }, 5000); // whoever was asked may have stayed
+});
 
 document.addEventListener("input", ({ target }) => { if (target.form) typed.set(target.form, performance.now()); });
 document.addEventListener("htmx:beforeRequest", ({ target }) => { if (target.id === "keeper") sentAt = performance.now(); });
 document.addEventListener("draft-kept", ({ target }) => {
   const form = target.closest("form");
-  if ((typed.get(form) ?? 0) <= sentAt) forget(form);
+  if (form?.dataset.keep === "new-change") history.replaceState(history.state, "", `?draft=${form.elements.draft.value}`); // loading it again brings it back
+  if (!leaving && (typed.get(form) ?? 0) <= sentAt) forget(form);
 });
 document.addEventListener("submit", ({ submitter, target }) => { if (submitter?.matches("[data-forget-this]")) forget(target); });
 

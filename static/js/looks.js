@@ -9,7 +9,9 @@ const leave = () => {
   const form = document.querySelector("form[data-look]");
   if (!form || form.dataset.sent || seen < GLANCE) return;
   form.dataset.sent = "yes";
-  fetch(form.action, { method: "POST", body: new FormData(form), keepalive: true, redirect: "manual", credentials: "same-origin" }).catch(() => { delete form.dataset.sent; });
+  const body = new FormData(form);
+  body.append("by_itself", "yes"); // nobody pressed anything, so nobody is told anything
+  fetch(form.action, { method: "POST", body, keepalive: true, redirect: "manual", credentials: "same-origin" }).catch(() => { delete form.dataset.sent; });
 };
 
 document.addEventListener("visibilitychange", () => {

@@ -130,7 +130,8 @@ def test_acts_on_a_person_work_for_an_administrator(client, admin):
     assert Person.objects.get(pk=person.pk).is_active
 
     other = make_person()
-    client.post(address("merger", person.public_id), {"gone": str(other.public_id)})
+    merged = client.post(address("merger", person.public_id), {"gone": str(other.public_id)}, follow=True)
+    assert f"{other.name} is merged into {person.name}. Open changes are judged anew." in merged.content.decode()
     assert Person.objects.get(pk=other.pk).merged_into == person
     assert client.get(address("person", other.public_id)).status_code == 200
 

@@ -47,6 +47,7 @@ def test_search_is_written_with_the_keyboard_alone(world: World, look_as: Look) 
     page.goto("/changes/")
 
     box = page.get_by_role("combobox", name="Search changes")
+    expect(box).to_have_value("state:open ")  # room for the next term
     box.fill("ser")
     expect(page.get_by_role("option")).to_have_count(1)
     box.press("ArrowDown")
@@ -68,6 +69,17 @@ def test_search_is_written_with_the_keyboard_alone(world: World, look_as: Look) 
     expect(page.locator("tbody")).not_to_contain_text(other.ref)
     page.get_by_title("Take it out").last.click()
     expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def test_whoever_clicks_into_the_search_and_types_begins_a_new_term(world: World, look_as: Look) -> None:
+    page = look_as(world.developer)
+    page.goto("/changes/")
+
+    page.get_by_role("combobox", name="Search changes").click()
+    page.keyboard.type("ris")
+
+    expect(page.get_by_role("combobox", name="Search changes")).to_have_value("state:open ris")
+    expect(page.get_by_role("option")).to_contain_text("risk:")
 
 
 def test_search_works_without_scripts(world: World, look_as: Look) -> None:

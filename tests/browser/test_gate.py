@@ -100,6 +100,7 @@ def test_the_pages_of_the_gate_are_accessible_and_fit(world: World, look_as: Loo
         "/gate/pipelines/",
         "/gate/pipelines/payments-gateway/production/?for=argocd",
         "/environments/production/strictness/?what=hold&after=OFF",
+        "/environments/production/offline-grace/",
     )
 
     found = [said for address in pages for said in complaints(page, address)]

@@ -155,6 +155,9 @@ def test_typing_is_kept_and_the_panel_follows(world: World, look_as: Look) -> No
     expect(page.locator("#outlook")).to_contain_text("Production")
     expect(page.locator("#outlook .risk")).to_contain_text("tier 2 service")
     kept(page)
+    expect(page).to_have_url(re.compile(r"\?draft=[0-9a-f-]{36}$"))
+    page.reload()
+    expect(page.locator("#id_reason")).to_have_value(REASON)
     again = look_as(world.developer)
     again.goto("/changes/new/")
     expect(again.locator("#id_reason")).to_have_value(REASON)
@@ -200,7 +203,7 @@ def test_an_expired_sign_in_loses_nothing(world: World, look_as: Look) -> None:
     page.locator("[name=login]").fill(world.developer.email)
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("[name=password]").press("Enter")
-    expect(page).to_have_url(re.compile(r"/changes/new/$"))
+    expect(page).to_have_url(re.compile(r"/changes/new/\?draft=[0-9a-f-]{36}$"))
 
     expect(page.locator("#id_items-0-label")).to_have_value("2.4.1")
     expect(page.locator("#id_reason")).to_have_value(REASON)

@@ -238,4 +238,4 @@ def test_a_first_deployment_has_nothing_to_go_back_to():
     assert why_not_rollback(forward, runs={}) == {}
     (sentence,) = why_not_rollback(content, runs={PLACE: False})["rollback.strategy"]
     assert "Checkout web in Production" in sentence
-    assert "FIX_FORWARD" in sentence
+    assert "Choose fix forward" in sentence

@@ -15,7 +15,7 @@ from apps.deployments.completeness import months_for
 from apps.deployments.models import Deployment, Settled, Undeclared
 from apps.deployments.observations import settle_undeclared
 from apps.deployments.pipelines import note_silent
-from apps.deployments.rules.observing import Meaning, Occupant, is_same, meaning_of
+from apps.deployments.rules.observing import MOST_OPEN, Meaning, Occupant, is_same, meaning_of
 from apps.deployments.states import MOVES_OF_CI, State
 from tests.conftest import NOW
 from tests.deployments.test_pipelines import code, leg_of, silence
@@ -130,6 +130,26 @@ def test_what_is_gone_again_is_settled_by_what_is_seen(job):
     see(job, RUNNING)
 
     assert Undeclared.objects.get().outcome == Settled.GONE
+
+
+def test_what_one_machine_runs_undeclared_is_not_taken_back_by_what_another_runs(job):
+    see(job, ALIEN, source="host-b")
+    see(job, RUNNING, source="host-a")
+    assert Undeclared.objects.get().settled_at is None
+
+    see(job, RUNNING, source="host-b")
+    assert Undeclared.objects.get().outcome == Settled.GONE
+
+
+def test_undeclared_versions_of_one_target_have_an_end(job):
+    for number in range(MOST_OPEN):
+        UndeclaredFactory(target=job.target, identities=[f"git:{number:040x}"])
+
+    another, known = see(job, ALIEN), see(job, "git:" + "0" * 40)
+
+    assert (another.status_code, code(another)) == (409, "too_many_undeclared")
+    assert (known.status_code, known.json()["undeclared"]["seen_count"]) == (200, 2)
+    assert Undeclared.objects.count() == MOST_OPEN
 
 
 def test_adopted_is_what_runs(job, operator):
@@ -280,6 +300,44 @@ def test_start_without_us_waits_for_the_target(job):
     assert code(job.send(second, offline_at=moment(database_now()))) == "occupied"
 
 
+def test_start_without_us_told_after_something_else_came_says_not_what_runs(job, operator):
+    grace(job, 30)
+    ticket = job.tickets()["ticket"]
+    began = database_now()
+    see(job, ALIEN, label="hotfix")
+    settle_undeclared(Undeclared.objects.get().pk, outcome=Settled.ADOPTED, reason="Ops patched it by hand.", by=operator.actor)
+
+    job.begin(ticket, offline_at=moment(began))
+    said = job.report("succeeded").json()
+
+    job.target.refresh_from_db()
+    assert (said["report"]["effect"], job.order.state, job.target.running_label) == ("NEEDS_HUMAN", "NEEDS_HUMAN", "hotfix")
+    assert "nobody knows which of the two runs" in job.order.failure
+    assert see(job, ALIEN).json()["meaning"] == "OLD_RUNS"
+    assert job.order.state == "FAILED"
+
+
+def test_start_without_us_told_late_says_what_runs_where_nothing_came_after_it(job):
+    grace(job, 30)
+    tickets, began = job.tickets(), database_now()
+    job.begin(tickets["ticket"], offline_at=moment(began))
+    assert job.report("succeeded").json()["report"]["effect"] == "SUCCEEDED"
+
+    back = job.begin(tickets["rollback_ticket"], offline_at=moment(database_now()))
+
+    assert job.report("succeeded").json()["report"]["effect"] == "SUCCEEDED"
+    assert back.undoes is not None
+
+
+def test_way_back_without_us_of_what_is_still_on_its_way_says_what_runs(job):
+    tickets, began = job.tickets(), database_now()
+    job.begin(tickets["ticket"])
+
+    job.begin(tickets["rollback_ticket"], offline_at=moment(began))
+
+    assert job.report("succeeded").json()["report"]["effect"] == "SUCCEEDED"
+
+
 def test_rollback_without_us_needs_no_grace(job):
     tickets = job.tickets()
     job.begin(tickets["ticket"])
@@ -288,3 +346,43 @@ def test_rollback_without_us_needs_no_grace(job):
     back = job.begin(tickets["rollback_ticket"], offline_at=moment(database_now()))
 
     assert back.undoes is not None
+
+
+def test_what_is_undeclared_is_shown_page_by_page(client, operator):
+    client.force_login(operator)
+    target, url = make_place(), reverse("deployments:undeclared")
+    for number in range(51):
+        UndeclaredFactory(target=target, identities=[f"git:{number:040x}"])
+
+    first = client.get(url)
+    second = client.get(f"{url}{first.context['older_url']}")
+    beyond = client.get(url, {"before": Undeclared.objects.earliest("pk").pk})
+
+    assert (len(first.context["rows"]), first.context["newest_url"]) == (50, "")
+    assert [row.pk for row in second.context["rows"]] == [Undeclared.objects.earliest("pk").pk]
+    assert (second.context["older_url"], second.context["newest_url"]) == ("", "?view=open")
+    assert "The list ends here" in beyond.content.decode()
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "\u0661", "\x00"])
+def test_an_odd_place_in_what_is_undeclared_is_no_error(client, operator, before):
+    client.force_login(operator)
+
+    assert client.get(reverse("deployments:undeclared"), {"before": before}).status_code == 200
+
+
+def test_pages_name_the_pipeline_that_began_and_offer_no_button_that_ci_does_not_know(client, operator):
+    client.force_login(operator)
+    job = Job(name="Payments pipeline")
+    order = job.begin(run={"system": "github", "id": "77", "attempt": 1, "url": "https://ci.example.org/runs/77"})
+    address = reverse("deployments:deployment", args=[order.pk])
+
+    page, listed = client.get(address).content.decode(), client.get(reverse("deployments:deployments")).content.decode()
+
+    assert "by Payments pipeline" in page
+    assert '<a href="https://ci.example.org/runs/77" rel="noreferrer">' in page
+    assert "cannot be stopped from here" in page
+    assert "ccgate rollback" in page
+    assert "Roll back now" not in page
+    assert "Payments pipeline<small>carried out by CI" in listed
+    assert "somebody" not in page + listed

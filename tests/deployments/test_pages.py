@@ -221,3 +221,41 @@ def test_texts_from_outside_are_escaped(client, operator, fake):
     order = step(make_order(label="<script>alert(1)</script>"))
 
     assert "<script>alert(1)" not in client.get(url_of(order)).content.decode()
+
+
+def test_the_list_is_narrowed_to_a_service_and_an_environment(client, operator):
+    here, there = (DeploymentFactory(target=target, settings=target.settings) for target in (make_site(), make_site()))
+    url = reverse("deployments:deployments")
+    place = {"service": here.target.service.slug, "environment": here.target.environment.slug}
+
+    narrowed, other = client.get(url, place), client.get(url, {**place, "environment": there.target.environment.slug})
+
+    assert [row[0] for row in narrowed.context["rows"]] == [here]
+    assert f"service={place['service']}" in narrowed.context["views"][1][1]  # the other view is of the same place
+    assert "No deployment here" in other.content.decode()
+
+
+def test_a_place_that_is_not_there_is_told_on_its_field_and_shows_nothing(client, operator):
+    hidden = make_site()
+    hidden.service.is_restricted = True
+    hidden.service.save()
+    DeploymentFactory(target=hidden, settings=hidden.settings)
+
+    for slug in ("nowhere", hidden.service.slug, "\x00", "x" * 5_000):
+        answer = client.get(reverse("deployments:deployments"), {"service": slug})
+        assert (answer.status_code, answer.context["rows"]) == (422, [])
+        assert "There is no such service." in answer.content.decode()
+
+
+def test_the_next_page_is_of_the_same_place(client, operator):
+    target = make_site()
+    for _ in range(51):
+        DeploymentFactory(target=target, settings=target.settings)
+    url = reverse("deployments:deployments")
+
+    first = client.get(url, {"service": target.service.slug, "view": "open"})
+    second = client.get(f"{url}{first.context['older_url']}")
+
+    assert len(first.context["rows"]) == 50
+    assert [row[0].pk for row in second.context["rows"]] == [Deployment.objects.earliest("pk").pk]
+    assert f"service={target.service.slug}" in second.context["newest_url"]

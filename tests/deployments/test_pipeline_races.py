@@ -1,5 +1,7 @@
 """Races of CI on real connections: one ticket, one key, two tickets for one target, a report against silence; and a kill on the way."""
 
+import threading
+
 import pytest
 from django.db import connection, transaction
 
@@ -51,6 +53,24 @@ def test_one_ticket_under_one_key_sent_twice_at_once_is_answered_the_same(job, r
     assert answers[0].content == answers[1].content
     assert [one.headers.get("Idempotency-Replayed") for one in answers].count("true") == 1
     assert Deployment.objects.count() == 1
+
+
+def test_one_key_for_two_tickets_at_once_begins_one_of_them(job, racer, monkeypatch):
+    other = Job()
+    other.secret = job.secret
+    tickets, meet, real = [one.tickets()["ticket"] for one in (job, other)], threading.Barrier(2, timeout=15), pipelines.beginning_bytes
+
+    def together(*given):
+        meet.wait()
+        return real(*given)
+
+    monkeypatch.setattr(pipelines, "beginning_bytes", together)
+    racing = [racer(lambda one=one: job.send(one, key="run-1")) for one in tickets]
+    answers = [one.result() for one in racing]
+
+    assert sorted(one.status_code for one in answers) == [201, 409]
+    assert [one.json()["code"] for one in answers if one.status_code == 409] == ["key_reused"]
+    assert (Deployment.objects.count(), SpentTicket.objects.count()) == (1, 1)
 
 
 def test_two_tickets_for_one_target_begin_one_deployment(job, racer, wait_until_blocked):

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -17,6 +18,7 @@ from apps.deployments.rules.verdicts import Sample
 from tests.conftest import NOW
 from tests.deployments.test_rules import a_check
 from tests.factories.deployments import DeploymentFactory
+from tests.gate.test_issuer_keys import dripping
 
 COMMIT = "4a" * 20
 VERSION = Version("3.18.1", (f"git:{COMMIT}",))
@@ -51,6 +53,21 @@ def odd() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+def test_drip_is_read_for_seconds_only(monkeypatch):
+    ticks = iter(range(0, 1000, 2))
+
+    class Hasty(datetime):
+        @classmethod
+        def now(cls, tz=None) -> datetime:
+            return datetime(2026, 11, 20, tzinfo=tz) + timedelta(seconds=next(ticks))
+
+    monkeypatch.setattr(probes, "datetime", Hasty)
+    with dripping(b"x" * 100) as (url, sent):
+        answer = fetch(url)
+
+    assert (answer.status, 0 < len(answer.body) < 100, sent[0] < 100) == (200, True, True)
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,25 @@ def test_failure_that_leaves_doubt_needs_a_person(state, facts):
     assert answered(ReportFacts("DEP-1", state, Kind.FAILED, 2, newest=1, **facts)) is Effect.NEEDS_HUMAN
 
 
+@pytest.mark.parametrize("state", OPEN)
+def test_success_of_a_start_without_us_that_was_overtaken_needs_a_person(state):
+    facts = {"newest": 1, "is_overtaken": True}
+    assert answered(ReportFacts("DEP-1", state, Kind.SUCCEEDED, 2, **facts)) is Effect.NEEDS_HUMAN
+    assert answered(ReportFacts("DEP-1", state, Kind.FAILED, 2, **facts)) is Effect.FAILED
+
+
 def test_progress_has_an_end_and_the_end_is_taken_even_then():
     many = {"newest": 5, "taken": MOST_REPORTS}
     assert answered(ReportFacts("DEP-1", State.RUNNING, Kind.PROGRESS, 6, **many)) == "too_many_reports"
     assert answered(ReportFacts("DEP-1", State.RUNNING, Kind.SUCCEEDED, 6, **many)) is Effect.SUCCEEDED
+    assert answered(ReportFacts("DEP-1", State.NEEDS_HUMAN, Kind.ROLLED_BACK, 6, **many)) is Effect.WENT_BACK
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"), [(State.SUCCEEDED, Kind.SUCCEEDED), (State.FAILED, Kind.FAILED), (State.NEEDS_HUMAN, Kind.FAILED)]
+)
+def test_what_says_only_what_is_known_has_an_end_too(state, kind):
+    assert answered(ReportFacts("DEP-1", state, kind, 9, newest=5, taken=MOST_REPORTS)) == "too_many_reports"
 
 
 @pytest.mark.django_db

@@ -180,6 +180,7 @@ TABLE = {
     "home:watch_end": act(EVERYBODY),  # one's own alone: the address names the change, and who does not watch it ends nothing
     "home:new_change": Access(acts=frozenset({"chief", "author", "requester"})),
     "home:environment_strictness": Access(acts=ADMINISTRATORS),
+    "home:environment_grace": Access(acts=ADMINISTRATORS),
     "home:environment_relaxation_confirmation": act(ADMINISTRATORS),
     "home:environment_relaxation_end": act(ADMINISTRATORS),
     "home:change_models": PAGE,

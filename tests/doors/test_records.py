@@ -71,6 +71,8 @@ def edited(desk: Desk, town: Town, found: Found) -> dict[str, str]:
         return {"code": code_for(open_again(app.data["secret"]), datetime.now(UTC))}
     if found.route == "home:environment_strictness":
         return {"what": "hold", "after": "WARN_ONLY", "reason": "Holds are tried out."}
+    if found.route == "home:environment_grace":
+        return {"minutes": "7", "reason": "The site is far away."}
     if found.route == "catalog:target_settings":
         return {"settings": json.dumps(json.loads(found.form.controls["settings"].value) | {"bake_seconds": 61})}
     return {"name": "Another name"} if found.route in EDITS else {}

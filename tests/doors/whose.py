@@ -193,6 +193,7 @@ RULES = {
     "home:badge_end": administered("shared target", "home:gate_pipeline"),
     "catalog:environment": administered("environment"),
     "home:environment_strictness": administered("environment"),
+    "home:environment_grace": administered("environment"),
     "home:environment_relaxation_confirmation": administered("relaxation", "home:environment_strictness"),
     "home:environment_relaxation_end": administered("relaxation", "home:environment_strictness"),
     "catalog:environment_retirement": administered("environment", "catalog:environment"),

@@ -10,20 +10,24 @@ from django.db import transaction
 from apps.accounts.models import Person
 from apps.accounts.roles import Role
 from apps.approvals.actions import ask_for_change
-from apps.catalog.models import Outcome, Target
+from apps.catalog.models import Outcome, Service, Target
+from apps.catalog.repositories.passage import Commit, Hand, Passage, as_body
 from apps.catalog.steps import note_arrival
 from apps.catalog.versions import Version
-from apps.changes.models import Change
+from apps.changes.models import Change, VersionReading
 from apps.core.actors import system
 from apps.gate.actions import HOST
 from apps.gate.rules import Action
 from tests.conftest import NOW
 from tests.factories.accounts import RoleGrantFactory, make_person
-from tests.factories.approvals import DelegationFactory, a_rule, approve, make_change, make_policy
+from tests.factories.approvals import DelegationFactory, a_rule, make_change, make_policy
 from tests.factories.catalog import EnvironmentFactory, OwnershipFactory, make_service, make_target
 from tests.factories.changes import COMMIT, OTHER_COMMIT, as_modelled, make_content, make_item, make_standard_model
 from tests.factories.exceptions import make_emergency
 from tests.factories.gate import ARTIFACT, make_gate_token
+from tests.gate.ci import make_issuer, make_trust
+from tests.gate.never_hands import Hands
+from tests.gate.never_jobs import issuer_key
 from tests.gate.second_judge_rows import sha
 
 BY, HOSTED = system("test"), system(HOST)
@@ -60,6 +64,8 @@ class World:
     changes: list[int]
     tokens: list[tuple[int, bytes]]
     merging: int
+    hands: Hands
+    issuer: str
 
     def actor(self, name: str):
         return Person.objects.get(pk=self.people[name]).actor
@@ -71,7 +77,8 @@ class World:
         return Change.objects.get(pk=self.changes[number])
 
 
-def make_world() -> World:
+def make_world(issuer: str) -> World:
+    """ISSUER is the address of a running issuer of CI tokens."""
     # Verdicts lie in partitions by month of the clock on the wall, so the world begins now.
     start = max(NOW, datetime.now(UTC).replace(microsecond=0))
     people = {name: make_person(name=name.capitalize()) for name in PEOPLE}
@@ -97,9 +104,14 @@ def make_world() -> World:
         note_arrival(targets[name], Version("3.18.1", (COMMIT,)), Outcome.SUCCEEDED, by=BY, at=NOW)
     DelegationFactory(person=people["bea"], delegate=people["sam"], starts_at=start - DAY, ends_at=start + 2 * DAY)
     tokens = [make_gate_token(actions=tuple(Action)), make_gate_token(web, environments=(rungs["live"],)), make_gate_token(days=1)]
+    hands = Hands()
+    for name in ("tom", "mia"):
+        hands.enrol(people[name], NOW)
     changes = _changes(targets, people, start)
     for change in changes[:4]:
-        approve(change, people["tom"], now=start)
+        hands.agree(change, people["tom"], start)
+    _jobs(issuer, targets, people["ada"])
+    _read(web, people)
     return World(
         start=start,
         people={name: one.pk for name, one in people.items()},
@@ -109,7 +121,26 @@ def make_world() -> World:
         changes=[one.pk for one in changes],
         tokens=[(token.pk, bytes(token.hash)) for token, _ in tokens],
         merging=make_person(name="Benjamin").pk,
+        hands=hands,
+        issuer=issuer,
     )
+
+
+def _jobs(url: str, targets: dict[str, Target], chief: Person) -> None:
+    """Jobs of one project may deploy web to live for a month, and anything anywhere for three days."""
+    issuer = make_issuer(url, by=chief)
+    make_trust(issuer, targets["web/live"], by=chief)
+    make_trust(issuer, by=chief, days=3, actions=tuple(Action))
+
+
+def _read(service: Service, people: dict[str, Person]) -> None:
+    """What is asked for was made by Ruth and put in by Rita, and Tom made the other version."""
+    (base,) = (one.removeprefix("git:") for one in OLD.identities)
+    for identity, author, committer in ((COMMIT, "ruth", "rita"), (OTHER_COMMIT, "tom", "tom")):
+        commit = identity.removeprefix("git:")
+        hands = [Hand(people[name].name, people[name].email) for name in (author, committer)]
+        passage = Passage(base, commit, (Commit(commit, NOW, "Return ferry first", (hands[0],), hands[1]),))
+        VersionReading.objects.create(service=service, base=base, commit=commit, body=as_body(passage), read_at=NOW)
 
 
 def _changes(targets: dict[str, Target], people: dict[str, Person], start: datetime) -> list[Change]:
@@ -132,11 +163,11 @@ def _changes(targets: dict[str, Target], people: dict[str, Person], start: datet
     ]
 
 
-def trusted_keys() -> dict[str, bytes]:
-    """The host's key, from its file."""
+def trusted_keys(issuer: str) -> dict[str, bytes]:
+    """The host's key, from its file, and the issuer's."""
     private = load_pem_private_key(settings.SIGNING_KEY_FILE.read_bytes(), password=None)
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return {f"ed25519-{sha(public)[:32]}": public}
+    return {f"ed25519-{sha(public)[:32]}": public, issuer: issuer_key()}
 
 
 def rolled_back() -> transaction.Atomic:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 
+from tests.gate.second_judge_askers import why_not_asked
+from tests.gate.second_judge_made import Makers, makers
 from tests.gate.second_judge_proof import (
     Keys,
     digests_found,
@@ -32,13 +34,14 @@ class Opinion:
 
     verdict: str
     why: tuple[str, ...]
+    on: frozenset[str] = frozenset()  # what the answer stands on, for counting what was reached
 
 
 def second_judge(rows: Dump, asked: Asked, *, now: datetime, keys: Keys) -> Opinion:
     """Answer a question from the rows alone."""
     service = named(rows, "service", asked.service)
     environment = named(rows, "environment", asked.environment)
-    if why := why_not_asked(rows, asked, service, environment, now):
+    if why := why_not_asked(rows, asked, service, environment, now=now, keys=keys):
         return Opinion("DENY", (why,))
     target = rows.one("catalog_target", service_id=service["id"], environment_id=environment["id"]) if service and environment else None
     if service is None or environment is None or target is None:
@@ -57,21 +60,6 @@ def named(rows: Dump, kind: str, slug: str) -> Row | None:
         return row
     alias = rows.one(f"catalog_{kind}alias", slug=slug)
     return rows.get(f"catalog_{kind}", alias[f"{kind}_id"]) if alias else None
-
-
-def why_not_asked(rows: Dump, asked: Asked, service: Row | None, environment: Row | None, now: datetime) -> str:
-    if asked.token is None:
-        return ""
-    found = [one for one in rows.tables["gate_gatetoken"] if bytes(one["hash"]) == asked.token]
-    if not found:
-        return "unknown_token"
-    (token,) = found
-    if token["revoked_at"] is not None or now >= token["expires_at"]:
-        return "token_over"
-    if asked.action not in token["actions"]:
-        return "action_out_of_scope"
-    scopes = ((token["service_ids"], service), (token["environment_ids"], environment))
-    return "" if all(ids is None or (row is not None and row["id"] in ids) for ids, row in scopes) else "out_of_scope"
 
 
 class Place:
@@ -141,7 +129,21 @@ def opinion(place: Place, leg: Row | None) -> Opinion:
         found += [one for one in said if name not in passed or one[1] == "no_policy"]
     effects = {effect for effect, _ in found}
     verdict = "DENY" if "BLOCK" in effects else "PENDING" if "WAIT" in effects else "ALLOW"
-    return Opinion(verdict, tuple(sorted(code for _, code in found)))
+    return Opinion(verdict, tuple(sorted(code for _, code in found)), grounds(place, facts, passed) if verdict == "ALLOW" else frozenset())
+
+
+def grounds(place: Place, facts: Row | None, passed: set[str]) -> frozenset[str]:
+    if facts is None or place.needs != "APPROVED":
+        return frozenset()
+    body, exclude = policy_of(place, facts) or {}, set((policy_of(place, facts) or {}).get("exclude", ()))
+    said = {
+        "past an exception": bool(passed),
+        "beforehand": is_approved_beforehand(place.rows, facts, place.keys),
+        "where makers are kept out": bool({"author", "committer"} & exclude),
+        "where a passkey is asked for": bool(body.get("require_passkey")),
+        "signed by passkey": any(said is not None and said["by"]["credential"] == "passkey" for _, said in sign_offs(place, facts)),
+    }
+    return frozenset(name for name, holds in said.items() if holds)
 
 
 def exceptions(place: Place, leg: Row, facts: Row) -> set[str]:
@@ -311,26 +313,10 @@ def way_back(place: Place, leg: Row | None, facts: Row | None) -> Found:
     return [("BLOCK", "nothing_to_go_back_to")] if by_itself and not place.target["running_identities"] else []
 
 
-RULES = {
-    one.__name__: one
-    for one in (
-        version,
-        used_up,
-        approval,
-        signature,
-        settings,
-        period,
-        window,
-        slot,
-        freeze,
-        hold,
-        lock,
-        free,
-        reservation,
-        promotion,
-        way_back,
-    )
-}
+CHECKS = (
+    version, used_up, approval, signature, settings, period, window, slot, freeze, hold, lock, free, reservation, promotion, way_back
+)  # fmt: skip
+RULES = {one.__name__: one for one in CHECKS}
 
 
 # Who agreed.
@@ -351,8 +337,6 @@ def policy_of(place: Place, facts: Row) -> Row | None:
         return None
     best = max(fitting, key=lambda one: (one["service_id"] is not None, one["kind"] != "", one["least_risk"]))
     body: Row = json.loads(bytes(place.rows.get("approvals_policyversion", best["version_id"])["body"]))
-    if {"author", "committer"} & set(body["exclude"]):
-        raise NotJudged("a policy that keeps out who made the commits")
     return body
 
 
@@ -371,10 +355,14 @@ def is_agreed(place: Place, facts: Row, given: Given) -> bool:
     assert body is not None
     counted = [counting(place, facts, rule, given) for rule in body["rules"]]
     heard = voices_used([one for found in counted for one in found])
+    made = makers_of(place, facts) if {"author", "committer"} & set(body["exclude"]) else None
+    by_stage = [rule for rule in sorted(body["rules"], key=lambda one: one["stage"]) if rule["needed"]]
+    charged = by_stage[0]["key"] if by_stage and made and made.may_be_more else None  # one more, for whoever nobody knows
     seats: list[set[str]] = []
     for rule, found in zip(body["rules"], counted, strict=True):
         voices = {voice for row, signer, voice in found if heard[signer] == voice}
-        seats += [voices] * rule["needed"] if rule["needed"] else everyone(place, facts, rule, body, voices)
+        more = int(rule["key"] == charged)
+        seats += [voices] * (rule["needed"] + more) if rule["needed"] else everyone(place, facts, rule, body, voices)
     return bool(body["rules"]) and can_sit([*seats])
 
 
@@ -453,11 +441,24 @@ def is_kept_out(place: Place, facts: Row, rule: Row, body: Row, person: Human, *
     editors = {last_editor(rows, facts, part) for part in rule["parts"]}
     legs = {leg["id"] for leg in rows.all("changes_leg", change_id=change["id"])}
     hands = {stays_as(rows, one["person_id"]) for one in rows.tables["approvals_implementer"] if one["leg_id"] in legs}
+    if {"author", "committer"} & set(body["exclude"]):
+        made = makers_of(place, facts)
+        wrote = (("author", made.authors), ("committer", made.committers))
+        if any(hand in body["exclude"] and person.stays in by for hand, by in wrote):
+            return True
     return (
         (person.stays == requester and not alone)
         or ("last_editor" in body["exclude"] and person.stays in editors and not alone)
         or ("implementer" in body["exclude"] and person.stays in hands)
     )
+
+
+def makers_of(place: Place, facts: Row) -> Makers:
+    """Found once per question."""
+    if "makers" not in facts:
+        facts["makers"] = makers(place.rows, facts["change"], place.now)
+    found: Makers = facts["makers"]
+    return found
 
 
 def last_editor(rows: Dump, facts: Row, part: str) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from tests.gate.second_judge_keys import has_assertion, is_asserted
 from tests.gate.second_judge_rows import PARTS, Dump, NotJudged, Row, human, sha
 
-Keys = dict[str, bytes]  # the keys that the host trusts, by id
+Keys = dict[str, bytes]  # the keys that the host trusts, by id; those of issuers of CI tokens by their address
 SIGN_OFF, EXCEPTION, MODEL = b"changecontrol/sign-off/v1\n", b"changecontrol/exception/v1\n", b"changecontrol/pre-approval/v1\n"
 PROVES = {"passkey", "password_and_code", "password"}  # a session alone proves nobody
 REVIEWED_WITHIN = timedelta(hours=72)
@@ -81,16 +82,16 @@ def is_intact(rows: Dump, revision: Row) -> bool:
     return found == digests_written(revision) and digest_of(rows, revision, found) == revision["digest"]
 
 
-def said_by(row: Row, prefix: bytes, keys: Keys, *, person: str, at: datetime) -> Row | None:
-    """What a signed row says, where a trusted key signed it, for this person and at this moment; else None."""
+def said_by(rows: Dump, row: Row, prefix: bytes, keys: Keys, *, person: str, at: datetime) -> Row | None:
+    """What a signed row says, where a trusted key signed it, and a passkey where it says so, for this person at this moment."""
     if sha(row["statement"]) != row["statement_hash"] or not is_signed(row, prefix, keys):
         return None
     said: Row = json.loads(bytes(row["statement"]))
     by, when = said["by"], datetime.fromisoformat(said["at"])
-    if by["credential"] == "passkey" or any(
-        bytes(row[name]) for name in ("credential_id", "authenticator_data", "client_data", "assertion")
-    ):
-        raise NotJudged("passkey")
+    if has_assertion(row) != (by["credential"] == "passkey"):
+        return None
+    if has_assertion(row) and not is_asserted(rows, row, prefix + bytes(row["statement"]), said_at=when, given_at=at):
+        return None
     is_timely = by["credential"] in PROVES and timedelta(0) <= at - when <= LATEST
     return said if is_timely and (by["kind"], by["id"], said["person"]["id"]) == ("PERSON", person, person) else None
 
@@ -99,7 +100,7 @@ def sign_off_said(rows: Dump, row: Row, keys: Keys) -> Row | None:
     """What a sign-off says, where its statement is proved and says what its row says."""
     person = str(rows.get("accounts_person", row["person_id"])["public_id"])
     change, revision = rows.get("changes_change", row["change_id"]), rows.get("changes_revision", row["revision_id"])
-    said = said_by(row, SIGN_OFF, keys, person=person, at=row["given_at"])
+    said = said_by(rows, row, SIGN_OFF, keys, person=person, at=row["given_at"])
     if said is None:
         return None
     holder = rows.get("approvals_delegation", row["delegation_id"])["person_id"] if row["delegation_id"] else None
@@ -149,7 +150,7 @@ def _half(rows: Dump, row: Row, act: str, who: str, when: str, keys: Keys) -> Ro
     if found is None or (found["person_id"], found["given_at"]) != (row[who], row[when]):
         return None
     person = str(rows.get("accounts_person", row[who])["public_id"])
-    said = said_by(found, EXCEPTION, keys, person=person, at=row[when])
+    said = said_by(rows, found, EXCEPTION, keys, person=person, at=row[when])
     return said if said is not None and said["act"] == act and not said["by"].get("on_behalf_of") else None
 
 

@@ -9,17 +9,18 @@ Row = dict[str, Any]
 PARTS = ("scope", "plan", "rollback", "period", "story")
 TABLES = (
     "audit_installation",
-    *(f"accounts_{name}" for name in ("person", "rolegrant", "membership", "team", "personaltoken")),
+    *(f"accounts_{name}" for name in ("person", "identity", "passkey", "rolegrant", "membership", "team", "personaltoken")),
     *(
         f"catalog_{name}"
-        for name in ("service", "servicealias", "environment", "environmentalias", "target", "targetsettings", "ownership")
+        for name in ("service", "servicealias", "environment", "environmentalias", "target", "targetsettings", "ownership", "servicerole")
     ),
     "catalog_arrival",
-    *(f"changes_{name}" for name in ("change", "revision", "leg", "legidentity", "changemodel", "changemodelversion")),
+    *(f"changes_{name}" for name in ("change", "revision", "item", "leg", "legidentity", "move", "versionreading")),
+    *(f"changes_{name}" for name in ("changemodel", "changemodelversion")),
     *(f"schedule_{name}" for name in ("calendarrule", "hold", "slot", "reservation")),
     *(f"approvals_{name}" for name in ("policy", "policyversion", "signoff", "delegation", "legexception", "exceptionsignature")),
     "approvals_implementer",
-    *(f"gate_{name}" for name in ("gatetoken", "rulemode")),
+    *(f"gate_{name}" for name in ("gatetoken", "issuer", "trust", "rulemode")),
 )
 
 
@@ -36,6 +37,7 @@ class Asked:
     identities: frozenset[str]
     action: str = "DEPLOY"
     token: bytes | None = None
+    job: str = ""  # the token of a CI job, as its issuer signed it
     deployment: str = ""
     leg: int | None = None
 
@@ -91,15 +93,20 @@ def human(rows: Dump, key: int, service: Row) -> Human:
     stays = rows.get("accounts_person", person["merged_into_id"]) if person["merged_into_id"] else person
     merged = rows.all("accounts_person", merged_into_id=stays["id"])
     is_here = stays["is_active"] and stays["merged_into_id"] is None
-    grants = rows.all("accounts_rolegrant", person_id=stays["id"], revoked_at=None)
+    grants = [
+        one
+        for one in rows.all("accounts_rolegrant", person_id=stays["id"], revoked_at=None)
+        if one["team_id"] in {None, service["team_id"]}
+    ]
     teams = [one["team_id"] for one in rows.all("accounts_membership", person_id=stays["id"], ended_at=None)]
     owners = {stays["id"], *(one["id"] for one in merged)}
+    own = [one for one in rows.all("catalog_servicerole", service_id=service["id"], ended_at=None) if one["person_id"] in owners]
     return Human(
         id=str(person["public_id"]),
         stays=str(stays["public_id"]),
         active=person["is_active"] and person["merged_into_id"] is None,
         back_at=person["inactive_until"],
-        roles=frozenset(one["role"] for one in grants if is_here and one["team_id"] in {None, service["team_id"]}),
+        roles=frozenset(one["role"] for one in [*grants, *own] if is_here),
         teams=frozenset(str(rows.get("accounts_team", team)["public_id"]) for team in teams),
         owns=frozenset(
             one["kind"] for one in rows.all("catalog_ownership", service_id=service["id"], ended_at=None) if one["person_id"] in owners

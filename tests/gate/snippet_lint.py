@@ -8,16 +8,31 @@ from typing import Any
 import yaml
 
 CLIENT = re.compile(r"\bccgate\b")
-CHECK = re.compile(r"python3 (?:\./)?ccgate (check|begin)\b")
+CHECK = re.compile(r"python3 (?:\./)?ccgate (check|begin|report)\b")
 STRICT = re.compile(r"set (-e|-eu|-ex|-eux|-euo pipefail|-eo pipefail|-o errexit)")
 ASSIGNED = re.compile(r"[A-Z_]+=\$\([^()|&;]*\)")
-# The one condition: what deploys either is reported as done, or as failed and the script fails. Letter by letter.
-REPORTED = """if ./deploy.sh; then
+# The one block that begins, with its one condition: what deploys is reported as done, as failed or as stopped, and whatever is not done
+# fails the script. Letter by letter.
+REPORTED = """stopped() {
+  trap '' INT TERM
+  kill ${!:-} || echo "Nothing was running."
+  python3 ccgate report failed --switched --message "The job was stopped." --retry-for 5s --ticket-file ticket.json
+  exit 1
+}
+trap stopped INT TERM
+python3 ccgate begin --ticket-file ticket.json
+./deploy.sh &
+if wait $!; then
+  trap '' INT TERM
   python3 ccgate report succeeded --ticket-file ticket.json
 else
+  trap '' INT TERM
   python3 ccgate report failed --ticket-file ticket.json
   exit 1
 fi"""
+PLAIN = "python3 ccgate begin --ticket-file ticket.json\n./deploy.sh"
+# What a hook of Argo CD says, and nothing else: a sync that failed is no success, and may have reached users.
+SAID = {"PostSync": re.compile(r"report succeeded( |$)"), "SyncFail": re.compile(r"report failed --switched( |$)")}
 # Each is a way for a command to fail and the script to go on.
 SHELL = {
     r"\|\|": "a list with || goes on after a failure",
@@ -30,6 +45,7 @@ SHELL = {
     r"\bexit\b": "an exit of its own hides the client's code",
     r"\beval\b": "what eval runs is not read here",
     r"\btrue\b|^\s*:": "a command that always succeeds",
+    r"^\s*[\w.-]+\s*\(\s*\)|\bfunction\b|\balias\b|\bPATH=": "a name may stand for another command",
     r"`": "the exit code of a command in backticks is lost",
     r"--insecure|\s-k\b": "a server that is not proved",
     r"\b(tolerant|ignore-missing)\b": "a digest that is not there passes",
@@ -44,7 +60,9 @@ MEMBERS: dict[str, set[object]] = {
     "failFast": {True},
     "backoffLimit": {0},
     "restartPolicy": {"Never"},
-    "argocd.argoproj.io/hook": {"PreSync"},
+    "argocd.argoproj.io/hook": {"PreSync", "PostSync", "SyncFail"},
+    # With a name of its own and another policy, the job of an earlier sync would stand for this one's.
+    "argocd.argoproj.io/hook-delete-policy": {"BeforeHookCreation"},
 }
 FORBIDDEN = {"after_script", "continue_on_failure", "podFailurePolicy"}
 GOES_ON = re.compile(r"always\(\)|failure\(\)|cancelled\(\)|on_fail|always")
@@ -59,17 +77,19 @@ GROOVY = {
 }
 
 
-def shell_faults(script: str) -> Iterator[str]:
-    """Why this script may deploy without a yes."""
+def shell_faults(script: str, *, asks: bool = True) -> Iterator[str]:
+    """Why this script may deploy without a yes; one that does not ask reports, and deploys nothing."""
     lines = [line for line in script.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    lines = "\n".join(lines).replace(_as_deep(REPORTED, lines), "./deploy.sh").splitlines()
+    lines = "\n".join(lines).replace(_as_deep(REPORTED, lines), PLAIN).splitlines()
     if not lines or not STRICT.fullmatch(lines[0].strip()):
         yield "it does not begin with set -e"
     for line in lines:
         bare = re.sub(r"\"[^\"$`]*\"|'[^']*'", '""', line)
         yield from (f"{why}: {line.strip()}" for pattern, why in SHELL.items() if re.search(pattern, bare))
         yield from _of_line(line, script)
-    yield from _of_order(lines)
+    if not asks and len(lines) != len(("set", "fetch", "pin", "prove", "report")):
+        yield "it does more than report"
+    yield from _of_order(lines, asks=asks)
 
 
 def _as_deep(block: str, lines: list[str]) -> str:
@@ -94,10 +114,12 @@ def _of_line(line: str, script: str) -> Iterator[str]:
         yield f"something stands on the client's line: {line.strip()}"
 
 
-def _of_order(lines: list[str]) -> Iterator[str]:
+def _of_order(lines: list[str], *, asks: bool) -> Iterator[str]:
     fetched = _first(lines, r"\bcurl\b.*ccgate")
     pinned, proved = _first(lines, r"[0-9a-f]{64}  ccgate"), _first(lines, r"^\s*sha256sum (-c|--check)( --strict)? ccgate\.sha256\s*$")
-    asked, begun, deployed = (_first(lines, pattern) for pattern in (r"python3 ccgate check\b", r"python3 ccgate begin\b", r"deploy\.sh"))
+    asked, begun, deployed = (
+        _first(lines, pattern) for pattern in (r"python3 ccgate check\b" if asks else r"ccgate report\b", r"ccgate begin\b", r"deploy\.sh")
+    )
     if asked is None:
         yield "nobody asks"
     elif fetched is None or pinned is None or proved is None or not fetched < proved < asked or pinned > proved:
@@ -137,6 +159,43 @@ def _of_member(name: str, value: Any) -> Iterator[str]:
             yield from _of_member(name, inside)
 
 
+def argo_faults(text: str) -> Iterator[str]:
+    """Why the hooks of Argo CD may go on, or tell of a sync what it was not."""
+    jobs = [job for job in yaml.safe_load_all(text) if isinstance(job, dict)]
+    hooks = {_notes(job).get("argocd.argoproj.io/hook"): job for job in jobs}
+    if [job.get("kind") for job in jobs] != ["Job"] * 3 or set(hooks) != {"PreSync", *SAID}:
+        yield "it takes one hook that asks, one for what went well and one for what failed"
+        return
+    waves = {phase: int(_notes(job).get("argocd.argoproj.io/sync-wave", "0")) for phase, job in hooks.items()}
+    if waves["PreSync"] >= 0 or waves["PostSync"] <= 0:
+        yield "something else of the sync comes before the question, or after the report that it went well"
+    said = {phase: _said_by(job) for phase, job in hooks.items()}
+    if [line.split()[2] for line in said["PreSync"]] != ["check", "begin"]:
+        yield "what goes on has not asked and begun"
+    for phase, pattern in SAID.items():
+        if len(said[phase]) != 1 or not pattern.search(said[phase][0]):
+            yield f"{phase} tells something else: {said[phase]}"
+    if len({_about(lines[0]) for lines in said.values() if lines}) != 1 or len({str(_container(job)["env"]) for job in jobs}) != 1:
+        yield "what is told is about something else, or comes from another token"
+
+
+def _notes(job: Any) -> dict[str, str]:
+    return dict(job["metadata"].get("annotations", {}))
+
+
+def _container(job: Any) -> dict[str, Any]:
+    (only,) = job["spec"]["template"]["spec"]["containers"]
+    return dict(only)
+
+
+def _said_by(job: Any) -> list[str]:
+    return [line for line in "\n".join(_container(job)["args"]).splitlines() if line.startswith("python3 ccgate ")]
+
+
+def _about(line: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"--(?:service|environment|commit|digest|config) \S+", line))
+
+
 def groovy_faults(text: str) -> Iterator[str]:
     """Why a Jenkinsfile may go on."""
     yield from (why for pattern, why in GROOVY.items() if re.search(pattern, text))
@@ -149,7 +208,7 @@ def scripts_in(system: str, text: str) -> list[str]:
             return [text]
         case "jenkins":
             return [re.sub(r"^#!.*\n", "", one).lstrip("\n") for one in re.findall(r"sh '''(.*?)'''", text, re.DOTALL)]
-    read = yaml.safe_load(text)
+    read = yaml.safe_load(text) if system != "argocd" else None
     match system:
         case "github":
             return [step["run"] for job in read["jobs"].values() for step in job["steps"] if "run" in step]
@@ -162,16 +221,31 @@ def scripts_in(system: str, text: str) -> list[str]:
         case "buildkite":
             return [step["command"].replace("$$", "$") for step in read["steps"]]
         case "argocd":
-            return ["\n".join(one["args"]) for one in read["spec"]["template"]["spec"]["containers"]]
+            return ["\n".join(_container(job)["args"]) for job in yaml.safe_load_all(text)]
     raise LookupError(system)
 
 
 def faults(system: str, text: str) -> list[str]:
     """Every way in which this snippet may fail open."""
-    around = groovy_faults(text) if system == "jenkins" else yaml_faults(text) if system != "shell" else ()
-    scripts = scripts_in(system, text)
-    found = [*around, *(fault for script in scripts for fault in shell_faults(_without_head(system, script)))]
+    scripts = [_without_head(system, script) for script in scripts_in(system, text)]
+    asking = [system != "argocd" or number == 0 for number in range(len(scripts))]
+    found = [
+        *around(system, text),
+        *(fault for script, asks in zip(scripts, asking, strict=True) for fault in shell_faults(script, asks=asks)),
+    ]
     return found if scripts else [*found, "nothing runs"]
+
+
+def around(system: str, text: str) -> list[str]:
+    """Every way in which the file around the shell may go on."""
+    match system:
+        case "shell":
+            return []
+        case "jenkins":
+            return [*groovy_faults(text)]
+        case "argocd":
+            return [*yaml_faults(text), *argo_faults(text)]
+    return [*yaml_faults(text)]
 
 
 def _without_head(system: str, script: str) -> str:

@@ -321,21 +321,31 @@ class Bridge(BaseHTTPRequestHandler):
         """Nothing: the test looks at the client."""
 
 
-def test_whole_way_against_the_product(own_gate, tmp_path):  # noqa: F811 - the fixture
-    job, kept = Job(), str(tmp_path / "ticket.json")
-    about = ("--service", job.target.service.slug, "--environment", job.target.environment.slug, "--commit", "4a92c6e8" * 5)
+@contextmanager
+def bridged():
+    """The product behind an address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Bridge)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-
-    def ccgate(*arguments):
-        told = run(
-            *arguments, "--ticket-file", kept, url=f"http://127.0.0.1:{server.server_port}", env={"CHANGE_CONTROL_TOKEN": job.secret}
-        )
-        return told.returncode, told.stdout + told.stderr
-
     try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_whole_way_against_the_product(own_gate, tmp_path):  # noqa: F811 - the fixture
+    job, kept = Job(), str(tmp_path / "ticket.json")
+    about = ("--service", job.target.service.slug, "--environment", job.target.environment.slug, "--commit", "4a92c6e8" * 5)
+
+    with bridged() as url:
+
+        def ccgate(*arguments):
+            told = run(*arguments, "--ticket-file", kept, url=url, env={"CHANGE_CONTROL_TOKEN": job.secret})
+            return told.returncode, told.stdout + told.stderr
+
         steps = [
             ccgate("check", *about),
             ccgate("begin"),
@@ -347,10 +357,6 @@ def test_whole_way_against_the_product(own_gate, tmp_path):  # noqa: F811 - the 
             ccgate("report", "succeeded"),
             ccgate("begin"),
         ]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
     assert [code for code, _ in steps] == [0, 0, 0, 0, 0, 1, 0, 0, 0], steps
     job.target.refresh_from_db()

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import select
 import socket
 import ssl
 import threading
@@ -71,6 +72,37 @@ def serving(answers):
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def dripping(body):
+    """A server that sends its answer byte by byte, each once the one before was taken up; and how many it sent."""
+    sent = [0]
+
+    class Drips(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for byte in body:
+                try:
+                    self.wfile.write(bytes([byte]))
+                except OSError:
+                    return
+                sent[0] += 1
+                if select.select([self.connection], [], [], 0.05)[0]:  # nothing more is asked, so the other end has hung up
+                    return
+
+        def log_message(self, *given: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Drips) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", sent
         server.shutdown()
         thread.join()
 
@@ -189,6 +221,15 @@ def test_connection_goes_to_the_address_that_was_looked_at(home, monkeypatch):
 def test_document_that_is_no_document_is_not_believed(home, answer, said):
     with serving(lambda _: answer) as (url, _), pytest.raises(NotFetched, match=said):
         read_document(f"{url}/x")
+
+
+def test_drip_is_cut_off(home, monkeypatch):
+    ticks = iter(range(0, 1000, 2))
+    monkeypatch.setattr(fetching, "monotonic", lambda: float(next(ticks)))  # two seconds for every look at the clock
+    with dripping(b"{}" + b" " * 100) as (url, sent), pytest.raises(NotFetched, match="too slowly"):
+        read_document(f"{url}/x")
+
+    assert sent[0] < 100
 
 
 def test_nobody_there_is_told_as_that(home):
@@ -310,7 +351,8 @@ def test_silent_issuer_is_not_asked_for_every_token(home, clock):
     assert len(asked) == 1
 
 
-def test_many_that_need_the_same_key_ask_once(home, clock):
+def test_many_that_need_the_same_key_ask_once(home, clock, monkeypatch):
+    monkeypatch.setattr(issuer_keys, "WAIT_SECONDS", 30.0)
     gate, inside = threading.Event(), threading.Event()
 
     def keys():
@@ -329,6 +371,28 @@ def test_many_that_need_the_same_key_ask_once(home, clock):
             thread.join(10)
 
     assert (found, len(asked)) == (["one"] * 8, 2)
+
+
+def test_made_up_key_waits_a_moment_for_a_slow_issuer_and_holds_no_thread(home, clock, monkeypatch):
+    monkeypatch.setattr(issuer_keys, "WAIT_SECONDS", 0.01)
+    gate, inside = threading.Event(), threading.Event()
+
+    def keys():
+        inside.set()
+        gate.wait(10)
+        return [ONE]
+
+    with issuing(keys) as (url, asked):
+        first = threading.Thread(target=lambda: key_of(url, "one"))
+        first.start()
+        inside.wait(10)
+        with pytest.raises(KeysUnavailable, match="is being asked"):
+            key_of(url, "made-up")
+        is_asking = not gate.is_set()
+        gate.set()
+        first.join(10)
+
+    assert (is_asking, len(asked)) == (True, 2)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Races on real connections: two requests with one key, two redeemers of one ticket, a wall raised while a start judges."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from django.db import connection, transaction
@@ -68,6 +69,25 @@ def test_same_key_twice_at_once_is_one_evaluation(target, own_gate, racer, monke
     assert answers[0].json()["ticket"] == answers[1].json()["ticket"]
     assert (Evaluation.objects.count(), VerdictRow.objects.count(), EvaluationKey.objects.count()) == (1, 1, 1)
     assert Ticket.objects.filter(action="DEPLOY").count() == 1
+
+
+def test_answer_of_the_same_microsecond_as_its_twin_is_judged_again_a_moment_later(target, own_gate, monkeypatch):
+    _, secret = make_gate_token()
+    mine = Target.objects.filter(pk=target.pk)
+    mine.update(occupied_by=IDS[30], occupied_since=database_now())
+    first = ask(secret, body_for(target, COMMIT), key="run-1")
+    mine.update(occupied_by=None, occupied_since=None)
+    real, moments = evaluate.gather, [VerdictRow.objects.get().at]
+
+    def at_the_same_moment(question):
+        heard = real(question)
+        return replace(heard, facts=replace(heard.facts, now=moments.pop())) if moments else heard
+
+    monkeypatch.setattr(evaluate, "gather", at_the_same_moment)
+    second = ask(secret, body_for(target, COMMIT), key="run-1")
+
+    assert (first.json()["codes"], second.status_code, second.json()["verdict"]) == (["occupied"], 200, "ALLOW")
+    assert (moments, VerdictRow.objects.count(), Ticket.objects.filter(action="DEPLOY").count()) == ([], 2, 1)
 
 
 def test_second_of_two_with_one_key_waits_for_the_first(target, own_gate, racer, wait_until_blocked):

@@ -209,7 +209,7 @@ def test_words_that_fit_nothing_are_told_on_their_field(ada, ben):
     with pytest.raises(BadContent) as told:
         propose(ada, EnvironmentFactory(), "freeze", "RECORDED")
 
-    assert told.value.errors == {"after": ["This is one of ENFORCED, WARN_ONLY, OFF."]}
+    assert told.value.errors == {"after": ["A rule of the gate is enforced, warns only, or is off."]}
 
 
 def test_page_proposes_confirms_and_shows(client, ada, ben):
@@ -246,7 +246,7 @@ def test_page_says_what_does_not_fit(client, ada):
     answer = post(client, ada, "home:environment_strictness", EnvironmentFactory().slug, what="freeze", after="NO")
 
     assert answer.status_code == 422
-    assert "This is one of ENFORCED, WARN_ONLY, OFF." in text_of(answer)
+    assert "A rule of the gate is enforced, warns only, or is off." in text_of(answer)
 
 
 def test_every_switchable_rule_is_offered(client, ada):

@@ -83,6 +83,7 @@ FOUND = [
     ("scoped token, no service", {**FOREIGN, "service": None, "target": None}, "out_of_scope", "BLOCK", None),
     ("job of a merge request", job_with(is_merge_request=True), "merge_request", "BLOCK", None),
     ("job on any branch", job_with(is_protected=False), "ref_not_protected", "BLOCK", None),
+    ("job on another commit", job_with(asks_for_own=True, commit="ab" * 20), "other_commit", "BLOCK", None),
     ("no service", {"service": None, "target": None}, "unknown_service", "BLOCK", None),
     ("restricted", {"service": {"is_restricted": True}, "asker": {"sees_restricted": False}}, "unknown_service", "BLOCK", None),
     ("no environment", {"environment": None, "target": None}, "unknown_environment", "BLOCK", None),
@@ -241,7 +242,7 @@ def test_final_is_said_only_where_asking_again_cannot_help():
     assert final == {
         "unknown token", "token over", "token for rollback", "token for another service", "token for another environment",
         "scoped token, no service", "artifact missing", "other artifact", "other commit", "used up", "rejected", "withdrawn", "expired",
-        "skipped", "closed in between", "job of a merge request",
+        "skipped", "closed in between", "job of a merge request", "job on another commit",
     }  # fmt: skip
 
 

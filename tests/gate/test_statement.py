@@ -123,12 +123,12 @@ def test_every_statement_is_prepared_and_planned_once(approved):
     counted = session().execute("select name, generic_plans, custom_plans from pg_prepared_statements").fetchall()
     assert {name: (generic >= 8, custom) for name, generic, custom in counted if name.startswith("gate_")} == {
         "gate_gather": (True, 0),
-        "gate_answer_asked_answered_handed_told": (True, 0),
-        "gate_answer_asked_answered_handed_told_used": (False, 0),
+        "gate_answer_asked_answered_told_handed_2": (True, 0),
+        "gate_answer_asked_answered_told_used_handed_2": (False, 0),
     }
 
 
-WRITES = "gate_answer_asked_answered_handed_told"
+WRITES = "gate_answer_asked_answered_told_handed_2"
 
 
 @pytest.mark.parametrize("changes", [10, 10_000])

@@ -12,6 +12,7 @@ from apps.gate.models import GateToken, Issuer, Trust
 from apps.gate.trusting import confirm_trust, end_issuer, end_trust
 from tests.factories.accounts import make_person
 from tests.gate.ci import make_issuer, make_trust
+from tests.gate.test_races import pid
 
 URL = "https://token.actions.githubusercontent.com"
 
@@ -80,10 +81,17 @@ def test_broken_record_leaves_everything_as_it_was(waiting, monkeypatch, verb):
 
 def test_of_two_who_decide_at_once_the_second_is_told_what_the_first_did(waiting, racer, wait_until_blocked):
     trust, ada, bea = waiting
+    backends = []
+
+    def ended():
+        backends.append(pid())
+        return end_trust(trust.pk, by=ada.actor)
+
     with own_lock(trust) as blocker:
-        first = racer(lambda: end_trust(trust.pk, by=ada.actor))
-        wait_until_blocked(blocker, 1)
+        first = racer(ended)
+        wait_until_blocked(blocker)
         second = racer(lambda: confirm_trust(trust.pk, by=bea.actor))
+        wait_until_blocked(backends[0])  # in the queue behind it: it cannot slip past when the row is let go
     first.result()
 
     with pytest.raises(Refused) as refused:

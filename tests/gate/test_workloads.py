@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 
 from apps.catalog.rules import PersonFacts
-from apps.gate.rules import AskerKind, judge
+from apps.gate.rules import Action, AskerKind, judge
+from apps.gate.rules.taking import TrustFacts, tried, trust_for
 from apps.gate.rules.trusting import WaitingTrust, errors_in_issuer, errors_in_pins, why_not_confirm_trust, why_not_end_trust
-from apps.gate.rules.workloads import IssuerFacts, IssuerKind, NotTaken, TrustFacts, read_workload, tried, trust_for
+from apps.gate.rules.workloads import IssuerFacts, IssuerKind, NotTaken, read_workload
 from tests.conftest import NOW
-from tests.factories.gate import facts_with
+from tests.factories.gate import ARTIFACT, COMMIT, facts_with
 from tests.gate.ci import PINS, SUBJECT_WITH_IDS, github, gitlab
 
 HUB = IssuerFacts(UUID(int=1), "https://token.actions.githubusercontent.com", IssuerKind.GITHUB, "repository_id")
@@ -28,6 +29,7 @@ TRUST = TrustFacts(
     refs=PINS.refs,
     workflow=PINS.workflow,
     takes_merge_requests=False,
+    own_commit=False,
     expires_at=NOW + timedelta(days=30),
     hash=b"\x01" * 32,
 )
@@ -71,6 +73,14 @@ def test_job_that_can_run_what_nobody_took_in_is_a_merge_request():
 
     assert all(job(**one).is_merge_request for one in requests)
     assert not any(job(event_name=one).is_merge_request for one in ("push", "release", "workflow_dispatch", "schedule"))
+
+
+def test_gitlab_job_of_a_fork_is_a_merge_request_in_its_child_pipeline_too():
+    child = {"pipeline_source": "parent_pipeline"}
+    forks = [{**child, "job_project_id": "23"}, {**child, "source_project_id": "23"}, {"job_project_id": 23}]
+
+    assert all(lab_job(**one).is_merge_request for one in forks)
+    assert not any(lab_job(**one).is_merge_request for one in (child, {**child, "job_project_id": "22", "source_project_id": 22}))
 
 
 def test_gitlab_job_is_read_with_words_for_booleans_and_ids():
@@ -151,7 +161,29 @@ def test_expired_trust_takes_nobody():
 def test_every_pin_is_told_by_name():
     titles = [title for title, problem in tried(job(), TRUST, now=NOW) if problem is None]
 
-    assert titles == ["Project", "Expiry", "Audience", "Owner", "Environment", "Ref", "Pipeline file", "Merge requests"]
+    assert titles == ["Project", "Expiry", "Audience", "Owner", "Environment", "Ref", "Pipeline file", "Merge requests", "Commit"]
+
+
+@pytest.mark.parametrize(
+    ("more", "asked", "codes"),
+    [
+        ({"asks_for_own": True}, {}, ("other_commit",)),
+        ({"asks_for_own": True, "commit": COMMIT.removeprefix("git:")}, {}, ()),
+        ({"asks_for_own": True, "commit": COMMIT.removeprefix("git:")[:12]}, {}, ("other_commit",)),
+        ({"asks_for_own": True, "commit": COMMIT.removeprefix("git:")}, {"identities": (ARTIFACT,)}, ("other_commit",)),
+        ({"commit": "ab" * 20}, {}, ()),
+    ],
+)
+def test_job_asks_about_its_own_commit_alone_only_where_its_trust_says_so(more, asked, codes):
+    asker = {"kind": AskerKind.WORKLOAD, "workload": replace(job(), **{"commit": "ab" * 20, **more})}
+
+    assert judge(facts_with(asker=asker, question=asked)).codes == codes
+
+
+def test_way_back_is_never_the_commit_the_job_runs_on():
+    asker = {"kind": AskerKind.WORKLOAD, "workload": replace(job(), asks_for_own=True, commit="ab" * 20)}
+
+    assert "other_commit" not in judge(facts_with(asker=asker, question={"action": Action.ROLLBACK})).codes
 
 
 def test_job_is_judged_as_a_token_is_and_named_as_a_trust():

@@ -281,7 +281,17 @@ def test_send_back_needs_a_reason_and_makes_it_a_draft(client):
     assert "This is empty. Write it." in text_of(empty)
     assert told.status_code == 302
     assert change.state == State.DRAFT
-    assert "Say who is told." in text_of(get(client, change.requester, "home:change", change.ref))
+    text = text_of(get(client, change.requester, "home:change", change.ref))
+    assert f"Sent back by {owner.name}" in text
+    assert "“Say who is told.” Its requester edits it and submits it again" in text
+    assert "Sent back: “Say who is told.” Edit it, then submit it again." in text_of(get(client, change.requester, "home:home"))
+
+
+def test_draft_that_was_never_sent_is_not_said_to_be_sent_back(client):
+    change = make_change(State.DRAFT, targets=(make_place(),))
+
+    assert "Sent back" not in text_of(get(client, change.requester, "home:change", change.ref))
+    assert "Nobody else decides on it" in text_of(get(client, change.requester, "home:home"))
 
 
 def test_withdrawing_a_sign_off_opens_the_review_again(client):

@@ -9,11 +9,12 @@ from apps.audit.stream import entries_about
 from apps.gate.actions import revoke_gate_token
 from apps.gate.models import GateToken, Issuer, Trust
 from apps.gate.rules.workloads import IssuerKind
+from tests.conftest import NOW
 from tests.factories.accounts import make_person, prove_lately
 from tests.factories.approvals import make_place
 from tests.factories.catalog import make_service
 from tests.factories.changes import COMMIT
-from tests.factories.gate import ask, body_for, make_gate_token
+from tests.factories.gate import GateTokenFactory, ask, body_for, make_gate_token
 from tests.gate.ci import AUDIENCE, github, make_issuer, make_trust, signed
 
 pytestmark = pytest.mark.django_db
@@ -84,8 +85,8 @@ def test_token_is_issued_in_the_browser_and_its_secret_stands_in_that_answer_alo
         ({"services": ""}, "This is empty. Write it."),
         ({"environments": []}, "Choose at least one."),
         ({"actions": []}, "Choose at least one."),
-        ({"days": "0"}, "greater than or equal to 1"),
-        ({"days": "1000000"}, "less than or equal to 400"),
+        ({"days": "0"}, "A token lives 1 to 400 days."),
+        ({"days": "1000000"}, "A token lives 1 to 400 days."),
         ({"name": "a\u202eb"}, "turns the writing direction"),
     ],
 )
@@ -343,3 +344,42 @@ def test_session_that_was_left_open_issues_no_token_and_confirms_no_trust(client
     assert all(one.status_code == 302 and "reauthenticate" in one["Location"] for one in answers)
     trust.refresh_from_db()
     assert (GateToken.objects.filter(trust__isnull=True).count(), trust.in_force_at) == (1, None)
+
+
+def test_what_ends_next_comes_first_and_what_is_over_has_its_own_view(signed_in):
+    later, soon, gone = (make_gate_token(name=name, days=days)[0] for name, days in (("Later", 90), ("Soon", 5), ("Gone", 90)))
+    signed_in.post(f"/gate/identity/tokens/{gone.public_id}/revocation/")
+
+    live, over = signed_in.get("/gate/identity/"), signed_in.get("/gate/identity/?view=over")
+
+    assert [(row["token"], row["standing"][0]) for row in live.context["rows"]] == [(soon, "Ends soon"), (later, "Holds")]
+    assert [(row["token"], row["standing"][0]) for row in over.context["rows"]] == [(gone, "Ended")]
+    page = signed_in.get(f"/gate/identity/tokens/{gone.public_id}/").content.decode()
+    assert "Revoked by" in page
+    assert "Issued by Change Control" in page
+
+
+def test_many_revoked_tokens_hide_none_that_may_be_used_and_are_shown_page_by_page(signed_in):
+    GateTokenFactory.create_batch(60, revoked_at=NOW, revoked_by="SYSTEM:test")
+    token, _ = make_gate_token(name="The one in use")
+
+    live, over = signed_in.get("/gate/identity/"), signed_in.get("/gate/identity/?view=over")
+    rest = signed_in.get(f"/gate/identity/{over.context['older_url']}")
+
+    assert [row["token"] for row in live.context["rows"]] == [token]
+    assert (len(over.context["rows"]), len(rest.context["rows"]), rest.context["newest_url"]) == (50, 10, "?view=over")
+    assert signed_in.get("/gate/identity/?view=over&before=x").status_code == 200
+
+
+def test_without_an_issuer_the_first_step_is_to_enter_one(signed_in):
+    assert "No issuer is entered" in signed_in.get("/gate/identity/trusts/new/").content.decode()
+
+
+def test_a_wrong_form_is_told_before_anybody_proves_who_they_are(client, chief, target):
+    prove_lately(client, chief, ago=3_600)
+
+    wrong = client.post("/gate/identity/tokens/new/", scope(target, days="0"))
+    right = client.post("/gate/identity/tokens/new/", scope(target))
+
+    assert (wrong.status_code, right.status_code) == (422, 302)
+    assert not GateToken.objects.exists()

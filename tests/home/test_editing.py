@@ -266,6 +266,30 @@ def test_edit_on_an_older_revision_is_answered_with_what_came_between(client, pl
     assert newest(change).number == 3
 
 
+def test_saving_what_differs_in_nothing_says_that_there_is_no_new_revision(client, place):
+    change = make_change(State.IN_REVIEW, targets=(place,))
+    sent = fields_of(get(client, change.requester, "home:edit_change", change.ref))
+
+    same = client.post(reverse("home:edit_change", args=[change.ref]), sent, follow=True)
+    other = client.post(reverse("home:edit_change", args=[change.ref]), sent | {"impact": "Nobody notices."}, follow=True)
+
+    assert "Nothing differs from revision 1, so there is no new one" in text_of(same)
+    assert "Nothing differs" not in text_of(other)
+    assert newest(change).number == 2
+
+
+def test_who_saved_in_another_window_is_told_so(client, place):
+    change = make_change(State.IN_REVIEW, targets=(place,))
+    sent = fields_of(get(client, change.requester, "home:edit_change", change.ref))
+    address = reverse("home:edit_change", args=[change.ref])
+    client.post(address, sent | {"impact": "Nobody notices."})
+
+    late = client.post(address, sent | {"reason": "Mine."})
+
+    assert late.status_code == 409
+    assert "You saved revision 2 in another window while you wrote here." in text_of(late)
+
+
 @pytest.mark.parametrize("state", sorted(set(State) - {State.DRAFT, State.IN_REVIEW, State.APPROVED, State.IN_PROGRESS}))
 def test_edit_of_a_change_that_is_over_is_refused(client, state, place):
     change = make_change(state, targets=(place,))

@@ -1,5 +1,6 @@
 """The inbox: who is asked, in which order, what leaves it, what was decided, and what is signed in another's place."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -85,6 +86,46 @@ def test_what_somebody_else_decided_leaves_the_queue():
     assert (waits(first), waits(second)) == ([], [])
 
 
+def test_who_could_agree_is_asked_no_more_when_another_did_while_other_rules_wait():
+    first, second, manager = make_person(), make_person(), make_person(Role.RELEASE_MANAGER)
+    environment = EnvironmentFactory()
+    make_policy(environment, a_rule("owner"), a_rule("release", group={"kind": "ROLE", "role": "RELEASE_MANAGER"}))
+    change = make_change(State.IN_REVIEW, targets=(make_place(business=first, technical=second, environment=environment),))
+    before = waits(second)
+
+    approve(change, first)
+
+    assert (before, waits(second), waits(manager)) == ([change.ref], [], [change.ref])
+
+
+def test_an_edit_of_what_a_rule_does_not_cover_begins_no_wait_anew(owner):
+    change = make_change(State.IN_REVIEW, targets=(make_place(business=owner),))
+    told = content_of(newest(change))
+
+    def since():
+        (wanted,) = waiting_for_signature(owner, now=timezone.now()).wanted
+        return wanted.since
+
+    began = since()
+    revise_change(change_id=change.pk, content=replace(told, story=replace(told.story, title="Another title")), by=change.requester.actor)
+    still = since()
+    revise_change(change_id=change.pk, content=replace(told, plan=Plan(steps=(Step("Otherwise"),))), by=change.requester.actor)
+
+    assert (newest(change).number, still) == (3, began)
+    assert since() == newest(change).made_at
+
+
+def test_row_says_as_whom_one_is_asked_and_the_risk(client, owner):
+    place = make_place(business=owner)
+    change = make_change(State.IN_REVIEW, targets=(place,))
+    type(change).objects.filter(pk=change.pk).update(risk=7)
+
+    text = text_of(get(client, owner, "home:inbox"))
+
+    assert f"asks for your agreement as owner of {place.service.name}." in text
+    assert "Risk 7" in text
+
+
 def test_one_who_agreed_is_asked_no_more_while_others_are():
     first, manager, environment = make_person(), make_person(Role.RELEASE_MANAGER), EnvironmentFactory()
     make_policy(environment, a_rule("business"), a_rule("release", group={"kind": "ROLE", "role": "RELEASE_MANAGER"}))
@@ -98,8 +139,6 @@ def test_one_who_agreed_is_asked_no_more_while_others_are():
 
 def test_lapsed_agreement_comes_back_as_one_to_affirm(client, owner):
     change = make_change(State.APPROVED, targets=(make_place(business=owner),))
-    from dataclasses import replace
-
     content = replace(content_of(newest(change)), plan=Plan(steps=(Step("Half of the hosts"),)))
     revise_change(change_id=change.pk, content=content, by=change.requester.actor)
 

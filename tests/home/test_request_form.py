@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.urls import reverse
@@ -243,3 +243,26 @@ def test_form_offers_models_and_the_changes_one_asked_for_last(client, place, re
     assert offered == [one.ref for one in mine[1:]]
     assert f"?copy={others.ref}" not in page
     assert "?copy=" not in get(client, make_person(Role.REQUESTER), NEW).content.decode()
+
+
+def test_address_of_a_form_that_is_finished_leads_to_what_became_of_it(client, requester, place):
+    sent, dropped = str(uuid4()), str(uuid4())
+    post(client, requester, NEW, **sheet(place, draft=sent))
+    client.post(reverse(NEW), {"do": "discard", "draft": dropped})
+
+    led = [client.get(reverse(NEW), {"draft": draft}) for draft in (sent, dropped)]
+
+    assert [answer["Location"] for answer in led] == [reverse("home:change", args=[Change.objects.get().ref]), f"{reverse(NEW)}?blank=1"]
+    client.force_login(make_person(Role.REQUESTER))
+    other = client.get(reverse(NEW), {"draft": sent})
+    assert (other.status_code, other.context["start"].restored) == (200, None)
+
+
+def test_address_of_a_form_that_another_window_went_on_with_brings_back_the_newest(client, requester):
+    first, second = str(uuid4()), str(uuid4())
+    keep(client, requester, reverse(NEW), draft=first, title="Half")
+    keep(client, requester, reverse(NEW), draft=second, replaces=first, title="Half a title")
+
+    page = client.get(reverse(NEW), {"draft": first})
+
+    assert page.context["start"].restored.public_id == UUID(second)

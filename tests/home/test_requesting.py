@@ -253,7 +253,7 @@ def test_two_open_forms_are_kept_apart_and_the_other_is_offered(client, requeste
     other = DraftInput.objects.earliest("saved_at")
     client.force_login(requester)
     assert 'value="The first one"' in marks_of(client.get(reverse(NEW), {"draft": other.public_id}))
-    assert client.get(reverse(NEW), {"draft": uuid4()}).status_code == 404
+    assert 'value="The second one"' in marks_of(client.get(reverse(NEW), {"draft": uuid4()}))
     assert client.get(reverse(NEW), {"draft": "none"}).status_code == 404
 
 
@@ -308,7 +308,7 @@ def test_nobody_sees_what_somebody_else_typed(client, requester):
     page = get(client, other, NEW)
 
     assert "My secret plan" not in marks_of(page)
-    assert client.get(reverse(NEW), {"draft": draft.public_id}).status_code == 404
+    assert "My secret plan" not in marks_of(client.get(reverse(NEW), {"draft": draft.public_id}))
     keep(client, other, reverse(NEW), draft=str(draft.public_id), title="Mine")
     draft.refresh_from_db()
     assert "My secret plan" in draft.body
@@ -402,7 +402,10 @@ def test_looking_says_that_a_first_deployment_has_no_way_back(client, requester,
 
     beside, _ = look(client, requester, place)
 
-    assert ("Way back", "id_strategy") in beside.missing
+    (wrong,) = beside.wrong
+    assert (wrong.label, wrong.anchor) == ("Way back", "id_strategy")
+    assert wrong.said.startswith("A first deployment has nothing to go back to")
+    assert beside.missing == []
     assert "nothing_to_go_back_to" in beside.outlook.places[0].verdict.codes
 
 

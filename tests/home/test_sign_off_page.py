@@ -79,6 +79,17 @@ def test_page_begins_with_what_changed_since_the_last_look(client, owner, change
     assert "Roll out to half of the hosts" in text
 
 
+def test_page_that_sends_its_look_by_itself_leaves_no_word_for_the_next_page(client, owner, change):
+    read = newest(change).digest
+
+    sent = post(client, owner, "home:looks", change.ref, revision_digest=read, by_itself="yes")
+
+    assert (sent.status_code, Look.objects.count()) == (204, 1)
+    assert "it begins with what changed" not in text_of(get(client, owner, "home:inbox"))
+    post(client, owner, "home:looks", change.ref, revision_digest=read)
+    assert "it begins with what changed from now on" in text_of(get(client, owner, "home:inbox"))
+
+
 def test_looking_never_goes_back(client, owner, change):
     first = newest(change).digest
     revise(change, plan=Plan(steps=(Step("Otherwise"),)))
@@ -120,6 +131,20 @@ def test_approving_signs_and_goes_back_to_the_change(client, owner, change):
     assert '"reason":"Rehearsed on Friday."' in bytes(SignOff.objects.get().statement).decode()
 
 
+def test_page_says_when_others_agreed_to_all_that_asks_its_reader(client):
+    first, second, environment = make_person(), make_person(), EnvironmentFactory()
+    make_policy(environment, a_rule("owner"), a_rule("release", group={"kind": "ROLE", "role": "RELEASE_MANAGER"}))
+    change = make_change(State.IN_REVIEW, targets=(make_place(business=first, technical=second, environment=environment),))
+    said = "Others have agreed to all that asks you"
+
+    before = text_of(get(client, second, "home:sign_off", change.ref))
+    approve(change, first)
+
+    assert said not in before
+    assert said in text_of(get(client, second, "home:sign_off", change.ref))
+    assert said not in text_of(get(client, first, "home:sign_off", change.ref))
+
+
 def test_rejecting_asks_for_a_reason_and_ends_the_change(client, owner, change):
     empty = decide(client, owner, change, "REJECT", reason="  ")
     told = decide(client, owner, change, "REJECT", reason="The bank is not ready.")
@@ -130,6 +155,20 @@ def test_rejecting_asks_for_a_reason_and_ends_the_change(client, owner, change):
     assert 'value="REJECT" checked' in marks_of(empty)
     assert told.status_code == 302
     assert change.state == State.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("decision", "says", "keeps_silent"),
+    [
+        ("APPROVE", "You can withdraw until the deployment begins.", "ends the change"),
+        ("REJECT", "cannot be taken back", "You can withdraw"),
+    ],
+)
+def test_statement_says_what_follows_from_signing_it(client, owner, change, decision, says, keeps_silent):
+    text = text_of(choose(client, owner, change, decision, reason="The bank is not ready."))
+
+    assert says in text
+    assert keeps_silent not in text
 
 
 @pytest.mark.parametrize("decision", ["", "MAYBE", "approve", "<script>alert(1)</script>", "\x00"])

@@ -16,7 +16,7 @@ from tests.factories.approvals import make_change, make_place
 from tests.factories.catalog import EnvironmentFactory
 from tests.factories.gate import ask, body_for, make_gate_token
 from tests.factories.schedule import HoldFactory
-from tests.home.pages import HOSTILE, get, marks_of, text_of
+from tests.home.pages import HOSTILE, get, marks_of, post, text_of
 
 pytestmark = pytest.mark.django_db
 BUDGET = 16
@@ -124,3 +124,46 @@ def test_another_environment_is_not_looked_at(client, ada, target):
     other = EnvironmentFactory()
 
     assert "Nobody has asked" in text_of(get(client, ada, "home:environment_strictness", other.slug, what="hold", after="OFF"))
+
+
+def test_what_was_tried_is_set_or_proposed_in_the_next_step(client, ada, target):
+    alone = text_of(tried(client, ada, target, "hold", "OFF"))
+    make_person(Role.ADMINISTRATOR, name="Ben")
+    weaker, same = (text_of(tried(client, ada, target, "hold", after)) for after in ("OFF", "ENFORCED"))
+    RuleMode.objects.create(environment=target.environment, rule="hold", mode="OFF", set_at=timezone.now(), set_by="SYSTEM:test")
+    stricter = text_of(tried(client, ada, target, "hold", "WARN_ONLY"))
+
+    assert "Hold: enforced → off" in alone
+    assert "Set it" in alone
+    assert "Propose it" in weaker
+    assert "It is so already" in same
+    assert "Hold: off → warns only" in stricter
+    assert "Set it" in stricter
+
+
+def test_where_a_rule_is_chosen_only_what_fits_it_is_offered(client, ada, target):
+    address = reverse("home:environment_strictness", args=[target.environment.slug])
+    client.force_login(ada)
+    offered = {what: client.get(address, {"what": what}).content.decode() for what in ("hold", "", "approval", "x")}
+
+    assert ('value="WARN_ONLY"' in offered["hold"], 'value="RECORDED"' in offered["hold"]) == (True, False)
+    assert ('value="WARN_ONLY"' in offered[""], 'value="RECORDED"' in offered[""]) == (False, True)
+    for what in ("approval", "x"):  # not for anybody to choose: everything is offered
+        assert ('value="WARN_ONLY"' in offered[what], 'value="RECORDED"' in offered[what]) == (True, True)
+
+
+def test_a_reason_that_is_too_long_is_told_beside_what_was_tried(client, ada, target):
+    page = post(client, ada, "home:environment_strictness", target.environment.slug, what="hold", after="OFF", reason="x" * 301)
+
+    assert page.status_code == 422
+    assert page.context["form"].errors.keys() == {"reason"}
+    assert "3 of the last 3 questions" in text_of(page)
+    assert not RuleMode.objects.exists()
+
+
+def test_what_needs_nobody_is_not_called_optional(client, ada, target):
+    page = get(client, ada, "home:environment_strictness", target.environment.slug)
+
+    said = text_of(page)
+    assert "What optional" not in said
+    assert "Why optional" in said

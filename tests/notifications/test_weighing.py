@@ -1,7 +1,7 @@
 """What a mail gives to weigh a change by: what one signs, risk, commits, evidence, failures, findings; and what a digest says of it."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from apps.approvals.actions import give_delegation
 from apps.catalog.models import Outcome
@@ -12,7 +12,7 @@ from apps.changes.states import State as ChangeState
 from apps.notifications.kinds import Kind, Timing
 from apps.notifications.letters import write_mail
 from apps.notifications.letters.rendering import text_of
-from apps.notifications.letters.shape import Letter, Line, Section, joined
+from apps.notifications.letters.shape import Letter, Line, Reader, Section, joined
 from apps.notifications.models import Delivery
 from apps.notifications.states import State
 from tests.factories.accounts import make_person
@@ -56,7 +56,15 @@ def test_stand_in_reads_in_whose_place_they_sign(owner, requester):
     give_delegation(delegate_id=stan.pk, starts_at=now(), ends_at=now() + DAY, by=owner.actor)
     ask(owner, requester)
 
-    assert "as in the place of Olga Owner" in part(letter_of(stan), "You sign")
+    said = part(letter_of(stan), "You sign")
+    assert "in the place of Olga Owner, owner of " in said
+    assert "as in the place" not in said
+
+
+def test_reader_is_told_the_moments_of_rules_in_their_own_zone():
+    reader = Reader(make_person(time_zone="Europe/Berlin"), datetime(2026, 11, 21, tzinfo=UTC))
+
+    assert reader.told("CHG-5 is planned for Mon 23 Nov 2026, 09:00 UTC. Wait.") == "CHG-5 is planned for Mon 23 Nov 2026, 10:00 CET. Wait."
 
 
 def test_mail_holds_risk_commits_failures_and_findings(owner, requester):

@@ -103,6 +103,7 @@ def merger(request: PageRequest, public_id: UUID) -> HttpResponse:
     keep = get_person(public_id)
     form = Merger(request.POST, keep=keep)
     if carried_out(form, lambda gone, by: actions.merge_persons(keep.pk, gone.pk, by=by), by=request.user.actor):
+        messages.success(request, f"{form.cleaned_data['gone'].name} is merged into {keep.name}. Open changes are judged anew.")
         return redirect("accounts:person", public_id)
     return person_page(request, keep, merge=form)
 

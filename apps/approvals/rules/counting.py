@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from apps.approvals.rules.matching import match_seats
@@ -81,12 +82,18 @@ def excluded_as(
         return hand
     of = person.canonical_id
     solo = policy.solo and of in hands["requester"] and stands_for is None
-    for hand in ("requester", *sorted(policy.exclude - {"requester"})):
+    for hand in _looked_at(policy.exclude):
         # All are looked up before one is found: what is not known is a no.
         done_by = [hands[editor_of(part)] for part in rule.parts] if hand == LAST_EDITOR else [hands[hand]]
         if any(of in one for one in done_by) and not (solo and hand in {"requester", LAST_EDITOR}):
             return hand
     return None
+
+
+@lru_cache(maxsize=256)
+def _looked_at(exclude: frozenset[str]) -> tuple[str, ...]:
+    """The hands in the order in which they are named: the requester first, whatever a policy says."""
+    return ("requester", *sorted(exclude - {"requester"}))
 
 
 def stands(covered: Mapping[str, str], *, digests: Mapping[str, str]) -> bool:
@@ -112,7 +119,8 @@ def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFac
         ("meaning", sign_off.meaning != rule.meaning),
         ("inactive", was_away_since(person, given_at=sign_off.given_at) or was_away_since(holder, given_at=sign_off.given_at)),
         ("mandate", sign_off.stands_for is not None and not sign_off.is_mandated),
-        ("group", spoken_for(rule.group, facts=facts) not in sign_off.groups or not in_group(holder, rule.group)),
+        # Whether they are in the group now is the cheaper question.
+        ("group", not in_group(holder, rule.group) or spoken_for(rule.group, facts=facts) not in sign_off.groups),
         ("excluded", excluded_as(person, rule=rule, policy=policy, hands=facts.hands, stands_for=sign_off.stands_for) is not None),
         ("parts", not set(rule.parts) <= set(sign_off.covered)),
         (LAPSED, not stands(sign_off.covered, digests=facts.digests)),

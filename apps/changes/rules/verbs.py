@@ -241,7 +241,7 @@ def why_not_rollback(content: Content, *, runs: Mapping[Place, bool]) -> dict[st
     where = ", ".join(empty)
     return {
         "rollback.strategy": [
-            f"A first deployment has nothing to go back to: {where}. Choose FIX_FORWARD: what, who, how long, how it is proved."
+            f"A first deployment has nothing to go back to: {where}. Choose fix forward, and write how: what, who, how long, how it is proved."
         ]
     }
 

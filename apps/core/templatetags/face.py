@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.core.badges import badge_for
-from apps.core.moments import clock_words, distance_words, exact_words, full_words, near_words, span_words
+from apps.core.moments import clock_words, distance_words, exact_words, full_words, near_words, span_words, told_in
 from apps.core.parts import part_marks
 from apps.core.prose import mark_everything, name_hidden, render_markdown
 from apps.core.reach import reach_spans
@@ -142,6 +142,13 @@ def face_number(name: str) -> int:
 def marked(text: object) -> SafeString:
     """Escape text and mark hidden and look-alike characters, for text that somebody signs or compares."""
     return mark_everything("" if text is None else str(text))
+
+
+@register.filter
+def told(text: object) -> SafeString:
+    """A sentence of a rule: marked like all that people typed, its moments in the reader's zone like every other on the page."""
+    zone = timezone.get_current_timezone()
+    return marked(told_in("" if text is None else str(text), zone=zone, now=datetime.now(zone)))
 
 
 @register.filter

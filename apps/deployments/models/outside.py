@@ -34,6 +34,11 @@ class Pipeline(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["caller", "key"], condition=~Q(key=""), name="one_beginning_per_key")]
 
+    @property
+    def run_page(self) -> str:
+        """The run's page; empty for what is no web address."""
+        return self.run_url if self.run_url.startswith(("https://", "http://")) else ""
+
 
 class Report(models.Model):
     """One thing that CI said of a deployment. Written once; what it did is beside it."""

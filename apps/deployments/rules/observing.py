@@ -7,6 +7,7 @@ from enum import StrEnum
 from apps.core.refusals import Refusal, not_allowed, not_now
 from apps.deployments.states import State
 
+MOST_OPEN = 20  # different versions that wait on one target for somebody to say what they are
 DOUBTFUL = frozenset({State.UNKNOWN, State.NEEDS_HUMAN})
 
 
@@ -47,6 +48,14 @@ def meaning_of(seen: tuple[str, ...], *, running: tuple[str, ...], occupant: Occ
     if not (occupant.is_external and occupant.state in DOUBTFUL):
         return Meaning.ON_ITS_WAY
     return Meaning.NEW_RUNS if is_new else Meaning.OLD_RUNS
+
+
+def why_not_note(target: str, *, waiting: int) -> Refusal | None:
+    """Refuse one more version that nobody declared: a probe that names another one each time would fill every list."""
+    if waiting < MOST_OPEN:
+        return None
+    said = f"{waiting} undeclared versions of {target} wait for somebody already."
+    return not_now("too_many_undeclared", said, "An operator adopts or explains them; then send what runs there now.")
 
 
 def why_not_settle_undeclared(*, operates: bool, is_settled: bool, is_occupied: bool, adopts: bool) -> Refusal | None:

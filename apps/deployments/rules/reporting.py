@@ -49,6 +49,7 @@ class ReportFacts:
     is_external: bool = True
     is_way_back: bool = False
     has_switched: bool = False  # as the reporter says: users saw the new version
+    is_overtaken: bool = False  # it began while we were away, and another one on the target after it
 
 
 def why_not_report(facts: ReportFacts) -> Refusal | None:
@@ -64,7 +65,8 @@ def why_not_report(facts: ReportFacts) -> Refusal | None:
     if facts.sequence < facts.newest and facts.state not in FINAL:
         said = f"Report {facts.newest} of {facts.ref} was taken already; this one says it ended at {facts.sequence}."
         return not_now("out_of_order", said, f"Send it with a number above {facts.newest}, if it still holds.")
-    return None
+    # What ends something is taken however many came before; the same end again and again is not.
+    return _too_many(facts) if effect_of(facts) is Effect.NONE else None
 
 
 def effect_of(facts: ReportFacts) -> Effect:
@@ -75,7 +77,7 @@ def effect_of(facts: ReportFacts) -> Effect:
         case Kind.STARTED | Kind.PROGRESS:
             return Effect.HEARD
         case Kind.SUCCEEDED:
-            return Effect.SUCCEEDED
+            return Effect.NEEDS_HUMAN if facts.is_overtaken else Effect.SUCCEEDED
         case Kind.ROLLED_BACK:
             return Effect.WENT_BACK
         case Kind.FAILED:

@@ -27,7 +27,7 @@ import uuid
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, NoReturn, Tuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 ALLOWED, DENIED, PENDING, COULD_NOT_TELL = 0, 1, 2, 3
 AGENT = "ccgate/1"
@@ -40,11 +40,13 @@ EVALUATIONS, KEYS = "/api/v1/gate/evaluations", "/.well-known/change-control/jwk
 DEPLOYMENTS = "/api/v1/deployments"
 # What is reported, and the states of the deployment that may follow from it.
 REPORTS = {"started": (), "progress": (), "succeeded": ("SUCCEEDED",), "failed": ("FAILED", "NEEDS_HUMAN"), "rolled-back": ("FAILED",)}
+NOT_FOUND = "Use the token that began it, and name the version as check did. What has ended already is not told again."
 REFUSALS = (400, 403, 409, 422)  # sending the same again changes nothing
 JSON_TYPES = ("application/json", "application/problem+json", "application/jwk-set+json")
 TICKETS = ("ticket", "rollback_ticket")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COMMIT, DIGEST, UNITS = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?"), re.compile(r"[0-9a-f]{64}"), {"": 1, "s": 1, "m": 60, "h": 3600}
+ID = re.compile(r"[0-9a-f-]{36}")
 
 Json = Dict[str, Any]
 Key = Tuple[bytes, float, float]  # public bytes, and between which seconds of the clock it signs
@@ -444,7 +446,7 @@ def write_private(path: str, document: Json) -> None:
     Path(beside).replace(path)
 
 
-def tell(installation: Installation, path: str, body: Json, say: Say, *, key: str = "", retry: float = 0) -> tuple[int, Json]:
+def tell(installation: Installation, path: str, body: Json | None, say: Say, *, key: str = "", retry: float = 0) -> tuple[int, Json]:
     """Send it until there is an answer: done, or a refusal that stands. The key, or a report's number, makes it happen once."""
     began = time.monotonic()
     while True:
@@ -474,7 +476,7 @@ def spend(installation: Installation, envelope: object, say: Say, *, retry: floa
         return DENIED, answer
     named = [answer.get("ticket"), answer.get("action"), answer.get("state"), sorted(answer.get("identities") or [])]
     is_ours = named == [said["ticket"], said["action"].lower(), "RUNNING", sorted(said["identities"])]
-    if status != 201 or not is_ours or not re.fullmatch(r"[0-9a-f-]{36}", str(answer.get("id"))):
+    if status != 201 or not is_ours or not ID.fullmatch(str(answer.get("id"))):
         raise CouldNotTell("The answer does not say that this deployment has begun.", "Send it again: it begins once.")
     return ALLOWED, answer
 
@@ -555,6 +557,40 @@ def _renumber(installation: Installation, begun: Json) -> None:
     begun["renumbered"] = True
 
 
+def find(installation: Installation, wanted: Wanted, say: Say, *, retry: float) -> Json:
+    """What this token began there, of this version, and is not over; empty where there is none. Raises CouldNotTell."""
+    about = [("service", wanted.service), ("environment", wanted.environment), *(("identity", one) for one in wanted.identities)]
+    status, answer = tell(installation, f"{DEPLOYMENTS}?{urlencode(about)}", None, say, retry=retry)
+    found = answer.get("deployments")
+    if status != 200:
+        raise _problem(status, answer, None)
+    if found == []:
+        return {}
+    one = found[0] if isinstance(found, list) and len(found) == 1 and isinstance(found[0], dict) else {}
+    named = one.get("identities")
+    is_ours = isinstance(named, list) and named and all(isinstance(kind, str) and kind in wanted.identities for kind in named)
+    if not is_ours or not ID.fullmatch(str(one.get("id"))) or type(one.get("sequence")) is not int:
+        raise CouldNotTell("The answer does not say which deployment this is.", "Fetch the newest ccgate.")
+    return one
+
+
+def report_found(installation: Installation, wanted: Wanted, said: Json, say: Say, *, retry: float) -> tuple[int, Json]:
+    """Report of what another job began, without its file; the number follows the last one that was taken."""
+    status, answer, one = 409, _nothing(), _nothing()
+    for _ in range(2):  # somebody else may have taken the number
+        one = find(installation, wanted, say, retry=retry)
+        if not one:
+            return DENIED, {"detail": "This token began nothing of this version there that is not over.", "cure": NOT_FOUND}
+        said["sequence"] = one["sequence"] + 1
+        status, answer = tell(installation, f"{DEPLOYMENTS}/{one['id']}/reports", said, say, retry=retry)
+        if answer.get("code") not in ("sequence_reused", "out_of_order"):
+            break
+    if status in REFUSALS:
+        return DENIED, answer
+    _check_reported(status, answer, said, one["id"])
+    return ALLOWED, {**answer, "ref": one.get("ref")}
+
+
 def _check_reported(status: int, answer: Json, report: Json, deployment: str) -> None:
     said, now = answer.get("report"), answer.get("deployment")
     if status == 200 and isinstance(said, dict) and isinstance(now, dict):
@@ -606,6 +642,7 @@ def key_of(wanted: Wanted) -> str:
 
 # Telling people
 
+MOST_STEPS = 20
 MARKS = {"BLOCK": "x", "WAIT": "~", "WARN": "!"}
 WORDS = {ALLOWED: "ALLOWED", DENIED: "DENIED", PENDING: "NOT YET", COULD_NOT_TELL: "COULD NOT TELL"}
 
@@ -614,7 +651,7 @@ def plain(text: object, longest: int = 500) -> str:
     """Text of others on one line of a log: no control or direction characters, nothing that a runner takes for a command."""
     said = "".join(char if char.isprintable() else " " for char in str(text))
     said = re.sub("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]", "", said)[:longest]
-    return said.replace("::", ": :").replace("##[", "## [").replace("##vso", "## vso").strip()
+    return re.sub("([:#])(?=\\1)", r"\1 ", said).strip()  # ::command::, ##[command], ##vso[…], ##teamcity[…]
 
 
 class Say:
@@ -646,13 +683,16 @@ class Say:
         if permit:
             named = f"{permit.get('change')}, " if permit.get("change") else ""
             lines.insert(0, plain(f"Verified ticket: {named}good until {permit.get('expiresAt')}, for one deployment."))
+        steps = steps_of(answer) if code in (DENIED, PENDING) else []
+        lines += ["What would make it a yes:", *steps] if steps else []
+        lines += ["Asking this again cannot help."] if code == DENIED and answer.get("final") is True else []
         if answer.get("earliest") and code != ALLOWED:
             lines.append(plain(f"Earliest: {answer['earliest']}"))
         print(plain(title), *(f"  {line}" for line in lines), *([f"  {about}"] if about else []), sep="\n", file=self._out, flush=True)
         if self.as_json:  # without tickets: strangers read logs
             shown = {name: value for name, value in answer.items() if name not in (*TICKETS, "keys")}
             print(json.dumps({**shown, "exit_code": code}, sort_keys=True))
-        _summarise(title, lines, about)
+        _summarise(title, lines, about, next_steps=steps)
 
     def done(self, word: str, what: str, more: object, answer: Json) -> None:
         """What the installation confirmed."""
@@ -683,15 +723,37 @@ def lines_of(answer: Json, *, with_cure: bool = True) -> list[str]:
     return lines
 
 
-def _summarise(title: str, lines: list[str], about: str) -> None:
+def steps_of(answer: Json) -> list[str]:
+    """The smallest set of steps to a yes: what to do, and who can; or what is waited for."""
+    way = answer.get("way")
+    steps = way.get("steps") if isinstance(way, dict) else None
+    known = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    lines = [f"{number}. {_step(step)}" for number, step in enumerate(known[:MOST_STEPS], 1)]
+    left = len(known) - len(lines)
+    lines += [f"and {left} more"] if left else []
+    if lines and isinstance(way, dict) and way.get("complete") is not True:
+        lines.append("More may be asked for once this is done.")
+    return lines
+
+
+def _step(step: Json) -> str:
+    found = step.get("codes")
+    codes = ", ".join(plain(code, 60) for code in found) if isinstance(found, list) else ""
+    if step.get("act") == "WAIT":
+        return f"Wait until {plain(step['until'], 60)}. It ends by itself." if step.get("until") else f"Wait for {codes} to end by itself."
+    told = [plain(step[name]) for name in ("cure", "who") if step.get(name)]
+    return " · ".join(told) or f"Clear {codes}; the link says how."  # a token that is told codes alone
+
+
+def _summarise(title: str, lines: list[str], about: str, *, next_steps: list[str]) -> None:
     written = []
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         marked = [re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", line) for line in (title, *lines)]
         text = f"### {marked[0]}\n\n" + "\n".join(f"- {line.strip()}" for line in marked[1:]) + f"\n\n{about}\n\n"
         written.append((os.environ["GITHUB_STEP_SUMMARY"], "a", text))
     if os.environ.get("GITLAB_CI") and about:
-        link = {"external_link": {"label": title, "url": about}}
-        written.append(("ccgate-annotations.json", "w", json.dumps({"Change Control": [link]})))
+        links = [{"external_link": {"label": label[:200], "url": about}} for label in (plain(title), *next_steps)]
+        written.append(("ccgate-annotations.json", "w", json.dumps({"Change Control": links})))
     try:
         for path, mode, text in written:
             with Path(path).open(mode, encoding="utf-8") as file:
@@ -760,19 +822,26 @@ def _begin(given: argparse.Namespace, name: str) -> int:
 
 
 def report(given: argparse.Namespace) -> int:
-    """Say what became of the deployment that was begun last."""
-    kept, say = Kept(given.ticket_file), Say(as_json=given.json)
-    begun = kept.begun
-    begun["sequence"] += 1
-    said = {"kind": given.kind.replace("-", "_"), "sequence": begun["sequence"], "occurred_at": _moment(time.time())}
+    """Say what became of the deployment that was begun last, or without the ticket file of the one that this token has open there."""
+    say, retry = Say(as_json=given.json), duration(given.retry_for)
+    said: Json = {"kind": given.kind.replace("-", "_"), "occurred_at": _moment(time.time())}
     said.update({"message": plain(given.message, 400)} if given.message else {})
     said.update({"has_switched": True} if given.switched else {})
-    begun["pending"].append(said)
-    kept.write()  # before it is sent: what is lost on the way is sent by the next one
-    code, answer = flush(installation_by(given), kept, say, retry=duration(given.retry_for))
-    now = answer.get("deployment") or {}
+    if given.ticket_file:
+        kept = Kept(given.ticket_file)
+        begun = kept.begun
+        begun["sequence"] += 1
+        begun["pending"].append({**said, "sequence": begun["sequence"]})
+        kept.write()  # before it is sent: what is lost on the way is sent by the next one
+        code, answer = flush(installation_by(given), kept, say, retry=retry)
+        ref = begun["ref"]
+    else:
+        if not (given.service and given.environment):
+            raise CouldNotTell("Nothing says which deployment.", "Give --ticket-file, or --service, --environment and the version.")
+        code, answer = report_found(installation_by(given), wanted_by(given), said, say, retry=retry)
+        ref = answer.get("ref")
     if code == ALLOWED:
-        say.done("REPORTED", f"{begun['ref']} {given.kind}", f"It is {now.get('state')}.", answer)
+        say.done("REPORTED", f"{ref} {given.kind}", f"It is {(answer.get('deployment') or {}).get('state')}.", answer)
     else:
         say.refused(answer)
     return code
@@ -826,9 +895,9 @@ def arguments() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
         command.set_defaults(work=work)
         command.add_argument("--json", action="store_true", help="print the answer as JSON; words go to stderr")
-        command.add_argument("--ticket-file", default="", required=name != "check", help="where the tickets are kept")
-        if name != "report":
-            _version(command, is_needed=name in ("check", "verify"))
+        is_optional = name in ("check", "report")
+        command.add_argument("--ticket-file", default="", required=not is_optional, help="where the tickets are kept")
+        _version(command, is_needed=name in ("check", "verify"))
         if name in ("check", "verify"):
             command.add_argument("--action", choices=("deploy", "rollback"), default="deploy")
         if name in ("begin", "rollback", "verify"):
@@ -838,6 +907,7 @@ def arguments() -> argparse.ArgumentParser:
         if name != "verify":
             _way(command)
     commands.choices["check"].add_argument("--wait", default="0", metavar="30m", help="how long to wait for what is not yet allowed")
+    commands.choices["report"].set_defaults(action="deploy")
     commands.choices["report"].add_argument("kind", choices=tuple(REPORTS), help="what became of it")
     commands.choices["report"].add_argument("--message", default="", help="one line for people")
     commands.choices["report"].add_argument("--switched", action="store_true", help="with failed: users saw the new version")

@@ -4,9 +4,12 @@ from collections.abc import Iterable
 
 from apps.gate.rules.cases import APPROVED, Case
 from apps.gate.rules.findings import Finding, block
-from apps.gate.rules.shapes import AskerFacts, AskerKind, EnvironmentFacts
+from apps.gate.rules.shapes import Action, AskerFacts, AskerKind, Facts
+from apps.gate.rules.workloads import Workload
 
 ADMINISTRATOR = "an administrator"
+RUNNER = "whoever runs the pipeline"
+SHORT = 12
 
 
 def may_ask(case: Case) -> Iterable[Finding]:
@@ -23,21 +26,33 @@ def may_ask(case: Case) -> Iterable[Finding]:
     elif not (_in(asker.service_ids, case.facts.service) and _in(asker.environment_ids, case.facts.environment)):
         said = f"The {_kind(asker)} {asker.name} is not for {question.service} in {question.environment}."
         yield block("out_of_scope", said, f"Use a {_kind(asker)} for this service and environment.", who=ADMINISTRATOR, final=True)
-    else:
-        yield from _fit_for(asker, case.facts.environment)
+    elif asker.workload is not None:
+        yield from _fit_for(asker.workload, case.facts)
 
 
-def _fit_for(asker: AskerFacts, environment: EnvironmentFacts | None) -> Iterable[Finding]:
-    """Where people must agree, no job asks that runs code which nobody of the project has taken in."""
-    job = asker.workload
-    if job is None or environment is None or environment.change_required != APPROVED:
-        return
+def _fit_for(job: Workload, facts: Facts) -> Iterable[Finding]:
+    environment, question = facts.environment, facts.question
+    if environment is not None and (found := unfit(job, environment.name, environment.change_required)):
+        yield found
+    # The way back leads to what ran before, so it is never the commit that a pipeline of today runs on.
+    elif job.asks_for_own and question.action is Action.DEPLOY and f"git:{job.commit}" not in question.identities:
+        said = f"The job runs on the commit {job.commit[:SHORT]}; its trust lets it ask about that commit alone."
+        yield block(
+            "other_commit", said, "Ask from a pipeline of the commit that is deployed, and name that commit.", who=RUNNER, final=True
+        )
+
+
+def unfit(job: Workload, place: str, required: str) -> Finding | None:
+    """Where people must agree, no job speaks that runs code which nobody of the project has taken in."""
+    if required != APPROVED:
+        return None
     if job.is_merge_request:
-        said = f"The job runs for a merge request or a fork, and {environment.name} asks for approval."
-        yield block("merge_request", said, "Ask from a pipeline of the branch or tag itself.", who="whoever runs the pipeline", final=True)
-    elif job.is_protected is False:
-        said = f"The job runs on a ref that is not protected, and {environment.name} asks for approval."
-        yield block("ref_not_protected", said, "Protect the branch or tag, then run the job again.", who="a maintainer")
+        said = f"The job runs for a merge request or a fork, and {place} asks for approval."
+        return block("merge_request", said, "Ask from a pipeline of the branch or tag itself.", who=RUNNER, final=True)
+    if job.is_protected is False:
+        said = f"The job runs on a ref that is not protected, and {place} asks for approval."
+        return block("ref_not_protected", said, "Protect the branch or tag, then run the job again.", who="a maintainer")
+    return None
 
 
 def _kind(asker: AskerFacts) -> str:

@@ -49,10 +49,11 @@ def cases(facts: Facts) -> list[Case]:
 def _judged(case: Case) -> Verdict:
     findings: list[Finding] = []
     passed = [rule.name for rule in FIRST]
+    modes = case.facts.modes
     for rule in LATER:
-        found = applied(rule, case)
-        findings += found
-        if not found and case.facts.modes.get(rule.name) != Mode.OFF:
+        if found := applied(rule, case):
+            findings += found
+        elif modes.get(rule.name) != Mode.OFF:
             passed.append(rule.name)
     return _verdict(case, findings, passed)
 
@@ -62,7 +63,10 @@ def applied(rule: Rule, case: Case) -> list[Finding]:
     mode = case.facts.modes.get(rule.name, Mode.ENFORCED) if rule.can_be_off else Mode.ENFORCED
     if mode == Mode.OFF:
         return []
-    found = [replace(finding, rule=rule.name) for finding in rule.check(case)]
+    found = list(rule.check(case))
+    if not found:  # most rules, most often
+        return found
+    found = [replace(finding, rule=rule.name) for finding in found]
     if mode == Mode.WARN_ONLY:
         return [replace(finding, effect=Effect.WARN, final=False) for finding in found]
     return lifted(case, rule.name, found)

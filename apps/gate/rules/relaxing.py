@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from apps.catalog.rules import REQUIRED_ORDER, PersonFacts, asks_less
+from apps.catalog.rules import LONGEST_GRACE, REQUIRED_ORDER, PersonFacts, asks_less
 from apps.core.refusals import Refusal, not_allowed, not_now
 from apps.gate.rules.findings import Mode
 from apps.gate.rules.tokens import why_not_mode
 
 MODE_ORDER = (Mode.OFF.value, Mode.WARN_ONLY.value, Mode.ENFORCED.value)  # the strictest last
 REQUIRED = ""  # stands for the rule where it is about what a change needs there
+GRACE = "offline_grace"  # and where it is about a yes that nobody asks again, while this installation is away
+NO_GRACE = f"A whole number of minutes from 0 to {LONGEST_GRACE}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,18 @@ def weakens(rule: str, before: str, after: str) -> bool:
     """Whether the environment would be less strict."""
     if rule == REQUIRED:
         return asks_less(before, after)
+    if rule == GRACE:
+        return int(after) > int(before)
     return MODE_ORDER.index(after) < MODE_ORDER.index(before)
 
 
 def errors_of(rule: str, after: str) -> dict[str, list[str]]:
     """What to show beside the field where the two do not fit."""
-    order = REQUIRED_ORDER if rule == REQUIRED else MODE_ORDER
-    return {} if after in order else {"after": [f"This is one of {', '.join(reversed(order))}."]}
+    if rule == REQUIRED:
+        return {} if after in REQUIRED_ORDER else {"after": ["A change needs to be approved, to be recorded, or nothing."]}
+    if rule == GRACE:
+        return {} if after in {str(minutes) for minutes in range(LONGEST_GRACE + 1)} else {"after": [NO_GRACE]}
+    return {} if after in MODE_ORDER else {"after": ["A rule of the gate is enforced, warns only, or is off."]}
 
 
 def why_not_weaken(*, are_two: bool, is_weaker: bool) -> Refusal | None:
@@ -46,7 +53,7 @@ def why_not_weaken(*, are_two: bool, is_weaker: bool) -> Refusal | None:
 
 def why_not_propose_relaxation(rule: str, *, before: str, after: str, waiting_by: str) -> Refusal | None:
     """One proposal at a time about each thing, and only of what would be less strict."""
-    if rule != REQUIRED and (refusal := why_not_mode(rule)):
+    if rule not in (REQUIRED, GRACE) and (refusal := why_not_mode(rule)):
         return refusal
     if not weakens(rule, before, after):
         return not_now("no_relaxation", f"It is {before} now, so this would not ask for less.", "Set it as it is: that takes nobody else.")

@@ -19,6 +19,11 @@ class Rule:
     codes: Mapping[str, str]
     can_be_off: bool = True
 
+    @property
+    def asks(self) -> str:
+        """What must be so, as the check itself says it."""
+        return " ".join((self.check.__doc__ or "").split())
+
 
 # Nothing else is told, and nothing else is looked at, before these two are satisfied.
 FIRST = (
@@ -31,6 +36,7 @@ FIRST = (
             "out_of_scope": "the token is not for this service and environment",
             "merge_request": "a CI job for a merge request or a fork asks where people must agree",
             "ref_not_protected": "a GitLab job on a ref that is not protected asks where people must agree",
+            "other_commit": "a CI job whose trust is for its own commit asks about another",
         },
     ),
     Rule(

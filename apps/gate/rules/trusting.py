@@ -34,6 +34,7 @@ class Pins:
     refs: tuple[str, ...] = ()
     workflow: str = ""
     takes_merge_requests: bool = False
+    own_commit: bool = False  # it asks about the commit it runs on and about no other
 
 
 @dataclass(frozen=True, slots=True)

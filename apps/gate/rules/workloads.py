@@ -1,16 +1,14 @@
-"""Who a CI job is, read from claims its issuer signed, and which trust takes it. Pure: no signature is looked at here.
+"""Who a CI job is, read from claims its issuer signed. Pure: no signature is looked at here. Which trust takes it is in `taking`.
 
 Names may be given to somebody else and refs may look alike, so what counts is the id of the project and the full ref."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 LONGEST_CLAIM = 500
-COMPARE = "Compare the token with the trust: the page of trusts tries one."
 # GitHub's newer form of `sub` names the ids beside the names: where it does, they are those of the other claims.
 SUBJECT_WITH_IDS = re.compile(r"repo:[^@:/]+@(\d+)/[^@:/]+@(\d+)(?::.*)?", re.DOTALL)
 # What runs code of this project alone: whatever else there is, and what comes later, is taken for a merge request.
@@ -64,6 +62,8 @@ class Workload:
     ref: str = ""  # full: refs/heads/… or refs/tags/…
     workflow: str = ""  # the path of the pipeline's file in its own project
     workflow_ref: str = ""  # the ref that file was read at
+    commit: str = ""  # the one the job runs on
+    asks_for_own: bool = False  # its trust lets it ask about that commit alone
     called_workflow: str = ""  # owner/repository/path@ref of the reusable workflow the job is in
     is_merge_request: bool = False  # code that nobody of the project has taken in yet may be running
     is_protected: bool | None = None  # None: the issuer does not tell
@@ -76,24 +76,6 @@ class Workload:
     def words(self) -> str:
         """The run in one line of ids, for the stream."""
         return f"{self.system}:{self.project}:{self.run_id}:{self.attempt}"
-
-
-@dataclass(frozen=True, slots=True)
-class TrustFacts:
-    """What a job must be to be taken; empty means that it is not asked. `hash` finds what it may ask for."""
-
-    id: UUID
-    name: str
-    kind: IssuerKind
-    audience: str
-    project: str
-    owner: str
-    environment: str
-    refs: tuple[str, ...]
-    workflow: str
-    takes_merge_requests: bool
-    expires_at: datetime
-    hash: bytes
 
 
 def read_workload(claims: Claims, *, issuer: IssuerFacts) -> Workload:
@@ -112,6 +94,7 @@ def read_workload(claims: Claims, *, issuer: IssuerFacts) -> Workload:
         ref=_text(claims, "ref"),
         workflow=_text(claims, "workflow"),
         workflow_ref=_text(claims, "ref"),
+        commit=_text(claims, "sha"),
         run_id=_text(claims, "run_id") or _text(claims, "jti"),
     )
 
@@ -157,6 +140,7 @@ def _github(claims: Claims, issuer: IssuerFacts) -> Workload:
         attempt=attempt,
         url=f"{server}/{name}/actions/runs/{run}/attempts/{attempt}" if run else "",
         actor=_text(claims, "actor"),
+        commit=_text(claims, "sha"),
     )
 
 
@@ -168,6 +152,9 @@ def _gitlab(claims: Claims, issuer: IssuerFacts) -> Workload:
     is_request = path.startswith("refs/merge-requests/")
     if not is_request and path != REF_KINDS[kind] + _needed(claims, "ref"):
         raise NotTaken("claims_disagree", "The claims about the ref name different ones.")
+    # A fork's request runs in either project, and a child pipeline of it has a source of its own: where the two differ it is one.
+    project = _needed(claims, "project_id")
+    is_request |= any(_text(claims, name) not in {"", project} for name in ("job_project_id", "source_project_id"))
     file, _, at = _text(claims, "ci_config_ref_uri").partition("@")
     place, _, definition = file.partition("//")
     pipeline = _text(claims, "pipeline_id")
@@ -175,7 +162,7 @@ def _gitlab(claims: Claims, issuer: IssuerFacts) -> Workload:
         issuer=issuer.url,
         system="gitlab",
         audience=audience_in(claims),
-        project=_needed(claims, "project_id"),
+        project=project,
         project_name=name,
         owner=_text(claims, "namespace_id"),
         environment=_text(claims, "environment"),
@@ -187,6 +174,7 @@ def _gitlab(claims: Claims, issuer: IssuerFacts) -> Workload:
         run_id=pipeline,
         url=f"{issuer.url.rstrip('/')}/{name}/-/pipelines/{pipeline}" if pipeline else "",
         actor=_text(claims, "user_login"),
+        commit=_text(claims, "sha"),
     )
 
 
@@ -228,73 +216,3 @@ def _flag(claims: Claims, name: str) -> bool:
     if value is None or isinstance(value, bool):
         return value is True
     raise NotTaken("claim_not_readable", f"The claim {name} says neither true nor false.")
-
-
-def trust_for(workload: Workload, trusts: Collection[TrustFacts], *, now: datetime) -> TrustFacts:
-    """The trust that takes this job, of several the one that lasts longest. Raises NotTaken with what keeps out of the nearest one."""
-    ours = sorted((one for one in trusts if one.project == workload.project), key=lambda one: one.expires_at, reverse=True)
-    if not ours:
-        raise NotTaken("project", "No trust names this project of this issuer.", "An administrator adds a trust for the project's id.")
-    reasons = []
-    for trust in ours:
-        found = why_not_trust(workload, trust, now=now)
-        if found is None:
-            return trust
-        reasons.append(found)
-    raise max(reasons, key=lambda one: CHECKS.index(one.code))
-
-
-def why_not_trust(workload: Workload, trust: TrustFacts, *, now: datetime) -> NotTaken | None:
-    """The first thing that keeps this job out of a trust of its project; None where it is taken."""
-    return next((found for _, found in tried(workload, trust, now=now) if found is not None), None)
-
-
-# In the order they are looked at: who came further was nearer to being taken.
-CHECKS = (
-    "project", "over", "audience", "owner", "environment_missing", "environment", "ref", "workflow", "workflow_ref", "merge_request",
-)  # fmt: skip
-
-
-def tried(workload: Workload, trust: TrustFacts, *, now: datetime) -> list[tuple[str, NotTaken | None]]:
-    """Every pin of a trust with what it says about this job."""
-    return [
-        ("Project", _unless(workload.project == trust.project, "project", "The trust is for another project.")),
-        ("Expiry", _unless(now < trust.expires_at, "over", f"The trust {trust.name} has expired.")),
-        ("Audience", _unless(workload.audience == trust.audience, "audience", "The token was made for another audience.")),
-        ("Owner", _unless(trust.owner in {"", workload.owner}, "owner", "The project belongs to another owner now.")),
-        ("Environment", _environment(workload, trust)),
-        ("Ref", _unless(not trust.refs or workload.ref in trust.refs, "ref", "The job runs on a ref that the trust does not name.")),
-        ("Pipeline file", _workflow(workload, trust)),
-        ("Merge requests", _merge_request(workload, trust)),
-    ]
-
-
-def _unless(is_well: bool, code: str, said: str) -> NotTaken | None:  # noqa: FBT001 - one line per pin above
-    return None if is_well else NotTaken(code, said, COMPARE)
-
-
-def _environment(workload: Workload, trust: TrustFacts) -> NotTaken | None:
-    if not trust.environment:
-        return None
-    if not workload.environment:
-        return NotTaken("environment_missing", "The job names no environment, and the trust asks for one.", COMPARE)
-    # GitHub takes production and Production for the same environment.
-    same = workload.environment == trust.environment
-    if trust.kind is IssuerKind.GITHUB:  # bytes: letters that only look alike in other scripts stay others
-        same = workload.environment.encode().lower() == trust.environment.encode().lower()
-    return _unless(same, "environment", "The job is in another environment of its CI than the trust names.")
-
-
-def _workflow(workload: Workload, trust: TrustFacts) -> NotTaken | None:
-    if not trust.workflow:
-        return None
-    if "@" in trust.workflow:
-        return _unless(workload.called_workflow == trust.workflow, "workflow", "The job is in another reusable workflow.")
-    if workload.workflow != trust.workflow:
-        return NotTaken("workflow", "The job comes from another pipeline file than the trust names.", COMPARE)
-    return _unless(workload.workflow_ref == workload.ref, "workflow_ref", "The pipeline file was read at another ref than the job runs on.")
-
-
-def _merge_request(workload: Workload, trust: TrustFacts) -> NotTaken | None:
-    is_well = trust.takes_merge_requests or not workload.is_merge_request
-    return _unless(is_well, "merge_request", "The job runs for a merge request or a fork, and the trust does not take those.")

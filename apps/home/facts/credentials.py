@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db.models import F, Q, QuerySet
 from django.http import Http404
 
 from apps.accounts.models import Person
@@ -17,9 +18,12 @@ from apps.gate.models import GateToken, Trust
 from apps.gate.trusts import standing, trusts_shown
 
 MOST = 200
+PAGE = 50
+SOON = timedelta(days=7)
 NAMED = 6  # services in a row; of more it says how many
 STANDINGS = {
     "HOLDS": ("Holds", "go", "check"),
+    "SOON": ("Ends soon", "wait", "hourglass"),
     "WAITS": ("Waits for another administrator", "wait", "hourglass"),
     "EXPIRED": ("Expired", "mute", "clock"),
     "ENDED": ("Ended", "stop", "ban"),
@@ -50,22 +54,37 @@ def shelf_of(tokens: Iterable[GateToken], *, reader: Person) -> Shelf:
     return Shelf(dict(named), dict(Environment.objects.filter(pk__in=places).values_list("pk", "name")))
 
 
-def token_rows(*, reader: Person, now: datetime) -> list[dict[str, Any]]:
-    """Every gate token, those that hold first."""
-    tokens = list(GateToken.objects.filter(trust__isnull=True).order_by("revoked_at", "-expires_at", "pk")[:MOST])
+def live_tokens(*, reader: Person, now: datetime) -> list[dict[str, Any]]:
+    """Every gate token that may be used, what ends next first; at most so many."""
+    found = _tokens().filter(revoked_at__isnull=True, expires_at__gt=now).order_by("expires_at", "pk")[:MOST]
+    return _token_rows(list(found), reader=reader, now=now)
+
+
+def over_tokens(*, reader: Person, now: datetime, before: int | None) -> tuple[list[dict[str, Any]], int | None]:
+    """Those that are revoked or have expired, the newest first; where there are more, the number that the next page ends before."""
+    found = _tokens().filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=now)).order_by("-pk")
+    rows = list((found if before is None else found.filter(pk__lt=before))[: PAGE + 1])
+    return _token_rows(rows[:PAGE], reader=reader, now=now), rows[PAGE - 1].pk if len(rows) > PAGE else None
+
+
+def _tokens() -> QuerySet[GateToken]:
+    return GateToken.objects.filter(trust__isnull=True)
+
+
+def _token_rows(tokens: Sequence[GateToken], *, reader: Person, now: datetime) -> list[dict[str, Any]]:
     shelf = shelf_of(tokens, reader=reader)
-    return [token_row(token, shelf, now=now) for token in sorted(tokens, key=lambda one: not one.is_live(now))]
+    return [token_row(token, shelf, now=now) for token in tokens]
 
 
 def token_row(token: GateToken, shelf: Shelf, *, now: datetime) -> dict[str, Any]:
     """One of them."""
-    stands = "HOLDS" if token.is_live(now) else "ENDED" if token.revoked_at else "EXPIRED"
+    stands = ("SOON" if token.expires_at - now < SOON else "HOLDS") if token.is_live(now) else "ENDED" if token.revoked_at else "EXPIRED"
     return {"token": token, "reach": shelf.reach(token), "standing": STANDINGS[stands], "is_live": token.is_live(now)}
 
 
 def trust_rows(*, reader: Person, now: datetime) -> list[dict[str, Any]]:
-    """Every trust, those that wait or hold first."""
-    trusts = list(trusts_shown()[:MOST])
+    """Every trust, those that wait or hold first; what is over is cut off before what is not."""
+    trusts = list(trusts_shown().order_by(F("grant__revoked_at").desc(nulls_first=True), "-grant__expires_at", "pk")[:MOST])
     shelf = shelf_of([one.grant for one in trusts], reader=reader)
     rows = [trust_row(one, shelf, now=now) for one in trusts]
     return sorted(rows, key=lambda row: row["order"])
@@ -74,7 +93,9 @@ def trust_rows(*, reader: Person, now: datetime) -> list[dict[str, Any]]:
 def trust_row(trust: Trust, shelf: Shelf, *, now: datetime) -> dict[str, Any]:
     """One of them."""
     stands = standing(trust, now)
-    order = ("WAITS", "HOLDS", "EXPIRED", "ENDED").index(stands)
+    if stands == "HOLDS" and trust.grant.expires_at - now < SOON:
+        stands = "SOON"
+    order = ("WAITS", "SOON", "HOLDS", "EXPIRED", "ENDED").index(stands)
     return {"trust": trust, "reach": shelf.reach(trust.grant), "standing": STANDINGS[stands], "order": order}
 
 
@@ -89,6 +110,7 @@ def pins_told(trust: Trust) -> list[tuple[str, str]]:
         ("Refs", ", ".join(trust.refs) or "any"),
         ("Pipeline file", trust.workflow or "any"),
         ("Merge requests and forks", "may ask where no agreement is needed" if trust.takes_merge_requests else "refused"),
+        ("Commit", "the one the job runs on" if trust.own_commit else "any"),
     ]
     return [(name, mark_hidden(text)) for name, text in said]
 

@@ -17,14 +17,17 @@ from apps.catalog.models import Target
 from apps.changes.access import changes_for
 from apps.core.ids import MILLISECOND
 from apps.core.references import parse_number
+from apps.core.refusals import Refused
 from apps.gate.answers import bound, judged_leg, read_question
 from apps.gate.foreseeing import Foresight, foresee
 from apps.gate.log import get_evaluation
 from apps.gate.models import Evaluation, GateToken, Ticket, VerdictRow
+from apps.gate.retention import why_gone
 from apps.gate.rules import RULES, Question, Run
 
 MOST_ANSWERS = 100
 TITLES = {rule.name: rule.title for rule in RULES}
+ASKS = {rule.name: rule.asks for rule in RULES}
 BOUND = {
     "change": "Change",
     "revision": "Revision",
@@ -132,6 +135,8 @@ class Explained:
 def explained(person: Person, public_id: UUID, *, now: datetime | None = None) -> Explained:
     """One evaluation with all that is known of it; 404 for one about a service that this person may not see."""
     row = get_evaluation(public_id)
+    if row is None and (gone := why_gone(public_id)):
+        raise Refused(gone)
     if row is None:
         raise Http404
     question = read_question(bytes(row.question))
@@ -178,9 +183,9 @@ def shown_finding(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def judged_rules(findings: Iterable[Mapping[str, Any]], passed: Iterable[str]) -> list[dict[str, str]]:
-    """Rules as rows: what was found in its own words, then what passed."""
+    """Rules as rows: what was found in its own words, then what passed, with what it asks."""
     found = [{"effect": one["effect"], "title": TITLES.get(one["rule"], one["rule"]), "said": one["message"]} for one in findings]
-    return found + [{"effect": "PASS", "title": TITLES.get(name, name), "said": ""} for name in passed]
+    return found + [{"effect": "PASS", "title": TITLES.get(name, name), "said": ASKS.get(name, "")} for name in passed]
 
 
 def counted_rules(rules: Sequence[Mapping[str, str]]) -> str:

@@ -1,7 +1,7 @@
 """What waits for a person's signature, what they decided, and what they sign in another's place."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,8 @@ from apps.approvals.rules import (
     PASSKEY,
     PASSWORD,
     TO_ADD,
+    RuleState,
+    Seat,
     Strength,
     open_seats,
     own_sign_offs,
@@ -29,6 +31,8 @@ from apps.gate.proposals import Proposal, proposals_waiting_for
 from apps.home.facts.asking import changes_that_ask
 from apps.home.facts.exceptions import exceptions_waiting_for
 from apps.home.facts.owed_reviews import Owed, reviews_owed_by
+from apps.home.facts.sign_off_page import as_whom
+from apps.home.facts.telling import listed
 
 PAGE, LOOKED_AT = 20, 40
 COUNTED = 9  # as far as one digit goes
@@ -45,6 +49,7 @@ class Wanted:
     starts_at: datetime | None
     lapsed_from: int | None  # the revision they had agreed to
     blocks: list[str]  # changes that are to come after it
+    as_whom: str  # in which group, or in whose place
     asked: Strength = Strength.ANY  # what the signature is to be proved by
 
 
@@ -54,7 +59,13 @@ class Judged:
 
     change: Change
     lapsed_from: int | None
-    asked: Strength
+    seats: tuple[Seat, ...]
+    since: datetime
+
+    @property
+    def asked(self) -> Strength:
+        """What the signature is to be proved by."""
+        return strictest([seat.leg.policy.strength for seat in self.seats if seat.leg.policy])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +147,16 @@ def judge_for(person: Person, change: Change, *, now: datetime) -> Judged | None
         return None
     given = next(iter(own_sign_offs(facts, by=person.public_id)), None)
     lapsed = given.revision if given and given.decision == Decision.APPROVE and given.revision < facts.revision else None
-    asked = [seat.leg.policy.strength for seat in open_seats(facts, by=person.public_id) if seat.leg.policy]
-    return Judged(change, lapsed, strictest(asked))
+    seats = tuple(seat for seat in open_seats(facts, by=person.public_id) if seat.state is not RuleState.AGREED)
+    if not seats:
+        return None  # somebody else spoke for every rule that asks this person
+    return Judged(change, lapsed, seats, since=waits_since(change, seats, changed_at=facts.changed_at))
+
+
+def waits_since(change: Change, seats: Iterable[Seat], *, changed_at: Mapping[str, datetime]) -> datetime:
+    """Since when the first of these rules waits: an edit of what it does not cover begins no wait anew, here as in a reminder."""
+    came = change.submitted_at or change.created_at
+    return min((max((came, *(changed_at[part] for part in seat.rule.parts if part in changed_at))) for seat in seats), default=came)
 
 
 def told(found: list[Judged], person: Person) -> list[Wanted]:
@@ -159,10 +178,11 @@ def told(found: list[Judged], person: Person) -> list[Wanted]:
         Wanted(
             change=one.change,
             legs=legs[one.change.pk],
-            since=max(moment for moment in (one.change.submitted_at, one.change.revision and one.change.revision.made_at) if moment),
+            since=one.since,
             starts_at=getattr(one.change, "first_start", None),
             lapsed_from=one.lapsed_from,
             blocks=blocks[one.change.pk],
+            as_whom=listed(sorted({as_whom(seat) if seat.stands_for else f"as {as_whom(seat)}" for seat in one.seats})),
             asked=one.asked,
         )
         for one in found

@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass
 
+from django.db.models import OuterRef, Subquery
+
 from apps.accounts.models import Person
 from apps.catalog.access import environments_in_order, services_for
 from apps.catalog.models import ChangeRequired
 from apps.changes.access import changes_for
 from apps.changes.facts import current_legs
-from apps.changes.models import Change, Leg
+from apps.changes.models import Change, Leg, Move
 from apps.changes.states import State
 from apps.deployments.models import Deployment
 from apps.deployments.states import FINAL
 from apps.incidents.models import Incident
 
 SHOWN = 10
+DRAFT_WORDS = "A draft. Nobody else decides on it until you submit it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,16 @@ class Unfinished:
 
 def unfinished_of(person: Person) -> list[Unfinished]:
     """Their own changes that came back to this person, the newest first: drafts, and those whose review is owed."""
-    mine = changes_for(person).filter(requester=person, state__in=[State.DRAFT, State.POST_REVIEW])
-    return [to_work_on(change) for change in mine.order_by("-pk")[:SHOWN]]
+    back = Move.objects.filter(change=OuterRef("pk"), leg__isnull=True, goal=State.DRAFT).order_by("-seq").values("reason")[:1]
+    mine = changes_for(person).filter(requester=person, state__in=[State.DRAFT, State.POST_REVIEW]).annotate(sent_back=Subquery(back))
+    return [to_work_on(change, sent_back=change.sent_back or "") for change in mine.order_by("-pk")[:SHOWN]]
 
 
-def to_work_on(change: Change) -> Unfinished:
-    """A change of one's own: a draft, or one whose review is owed."""
+def to_work_on(change: Change, *, sent_back: str = "") -> Unfinished:
+    """A change of one's own: a draft, with the words it was SENT BACK with, or one whose review is owed."""
     legs = list(current_legs(change))
     if change.state == State.DRAFT:
-        text = "A draft. Nobody else decides on it until you submit it."
+        text = f"Sent back: “{sent_back}” Edit it, then submit it again." if sent_back else DRAFT_WORDS
         return Unfinished(change, legs, "Edit", text, "circle-dashed", "home:edit_change")
     text = "It is over. Say in a sentence what was learned, then close it."
     return Unfinished(change, legs, "Write review", text, "clipboard-text", "home:change")

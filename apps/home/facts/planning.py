@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from apps.accounts.models import Person
 from apps.catalog.grants import Grants
@@ -27,6 +27,11 @@ class Planned:
     refusal: Refusal | None
     conflicts: list[Conflict]
     walls: list[Met]
+
+    @property
+    def lasts(self) -> timedelta | None:
+        """How long the planned time is, with its way back."""
+        return self.rung.slot.ends_at - self.rung.slot.starts_at if self.rung.slot else None
 
 
 def plans_for(change: Change, rungs: Iterable[Rung], *, person: Person, grants: Grants | None = None) -> list[Planned]:

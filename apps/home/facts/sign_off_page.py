@@ -15,6 +15,7 @@ from apps.approvals.facts import review_facts
 from apps.approvals.models import Decision, Look, SignOff
 from apps.approvals.rules import (
     ReviewFacts,
+    RuleState,
     Seat,
     SignOffFacts,
     group_words,
@@ -103,6 +104,11 @@ class Asked:
     places: str
     covers_words: str
     is_solo: bool
+
+    @property
+    def is_met(self) -> bool:
+        """Whether others have agreed for every rule this person may speak for."""
+        return all(seat.state is RuleState.AGREED for seat in self.seats)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ MOST_ITEMS, MOST_STEPS = 20, 50
 IDENTITY_FIELDS = {"commit": "git", "digests": "sha256", "config_digest": "config"}
 NO_TARGET = "no target there"
 SEEN = ("commit_asked", "commit_seen")
+NO_SERVICE = "Choose the service first: its repository says which commit a name means."
+NO_REPOSITORY = "This service names no repository that could say which commit a name means."
 
 
 class ItemRow(forms.Form):
@@ -74,7 +76,10 @@ class ItemRow(forms.Form):
             if pairs:
                 read_identities(pairs, name)
         except BadContent as error:
-            self.add_error(name, [said for sentences in error.errors.values() for said in sentences])
+            said = [said for sentences in error.errors.values() for said in sentences]
+            if name == "commit" and len(text.split()) == 1 and not (service and service.repository):
+                said.append(NO_REPOSITORY if service else NO_SERVICE)
+            self.add_error(name, said)
             return []
         return pairs
 

@@ -65,9 +65,16 @@ def beside(desk: Desk, values: Values, *, now: datetime) -> Beside:
     )
     found = outlook(asked, now=now)
     said = [sentence for sentences in warnings_about(content).values() for sentence in sentences]
-    return Beside(
-        found, [labelled(sheet, path) for path in missing if not sheet.is_wrong(path)], [*said, *fits(slot, content)], sheet.wrong, label
-    )
+    lacking = {path: why for path, why in missing.items() if not sheet.is_wrong(path)}
+    empty, unfit = ([path for path in lacking if is_filled(sheet, path) is filled] for filled in (False, True))
+    wrong = [*sheet.wrong, *(Wrong(*labelled(sheet, path), " ".join(lacking[path])) for path in unfit)]
+    return Beside(found, [labelled(sheet, path) for path in empty], [*said, *fits(slot, content)], wrong, label)
+
+
+def is_filled(sheet: Sheet, path: str) -> bool:
+    """Whether something stands in a field of the form: then it is not missing, and the sentence says what else is needed."""
+    table, _, name = place_of(path)
+    return bool(name and not table and sheet.form[name].value())
 
 
 def gaps(missing: Mapping[str, list[str]], *, unread: Collection[str]) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Gate tokens: the list, one token, issuing and rotating in the browser. A secret is in one answer and nowhere else."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,11 +15,13 @@ from apps.catalog.facts import person_facts
 from apps.catalog.models import Environment
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent, Refusal, Refused
+from apps.deployments.forms import place_before
+from apps.deployments.shown import actor_names
 from apps.gate.actions import Issued, issue_gate_token, revoke_gate_token, rotate_gate_token
 from apps.gate.rules.tokens import why_not_revoke, why_not_rotate
 from apps.gate.rules.trusting import NOT_ADMINISTRATOR, why_not_configure
 from apps.home.credential_forms import Rotation, Scoped
-from apps.home.facts.credentials import get_token, shelf_of, token_row, token_rows
+from apps.home.facts.credentials import MOST, get_token, live_tokens, over_tokens, shelf_of, token_row
 
 
 def reading(request: PageRequest) -> Refusal | None:
@@ -31,10 +34,17 @@ def reading(request: PageRequest) -> Refusal | None:
 
 @require_GET
 def gate_tokens(request: PageRequest) -> HttpResponse:
-    """Every token: what it may ask, until when, and when it was last used."""
-    refusal = reading(request)
-    rows = token_rows(reader=request.user, now=timezone.now())
-    return render_page(request, "home/gate_tokens.html", {"rows": rows, "refusal": refusal})
+    """Tokens that may be used: what they may ask, until when, and when they were last used; `view=over` for the others."""
+    refusal, now, is_over = reading(request), timezone.now(), request.GET.get("view") == "over"
+    before = place_before(request.GET.get("before", ""))
+    context: dict[str, Any] = {"refusal": refusal, "is_over": is_over, "newest_url": "?view=over" if is_over and before is not None else ""}
+    if is_over:
+        context["rows"], older = over_tokens(reader=request.user, now=now, before=before)
+        context["older_url"] = f"?view=over&before={older}" if older else ""
+    else:
+        context["rows"] = live_tokens(reader=request.user, now=now)
+        context["is_cut"] = len(context["rows"]) == MOST
+    return render_page(request, "home/gate_tokens.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -43,9 +53,9 @@ def new_gate_token(request: PageRequest) -> HttpResponse:
     if refusal := reading(request):
         raise Refused(refusal)
     form = Scoped(request.POST or None, person=request.user)
-    if request.method == "POST" and (way := prove_first(request)):
-        return way
     if request.method == "POST" and form.is_valid():
+        if way := prove_first(request):
+            return way
         try:
             return _once(request, _issue(form, request))
         except BadContent as error:
@@ -103,9 +113,12 @@ def _once(request: PageRequest, issued: Issued) -> HttpResponse:
 
 def _page(request: PageRequest, public_id: UUID, form: Rotation, refusal: Refusal | None, status: int = 200) -> HttpResponse:
     token, now = get_token(public_id), timezone.now()
+    names = actor_names({token.issued_by, token.revoked_by})
     context = {
         "row": token_row(token, shelf_of([token], reader=request.user), now=now),
         "form": form,
+        "issued_by": names[token.issued_by],
+        "revoked_by": names.get(token.revoked_by, ""),
         "rotation_refusal": refusal or why_not_rotate(token.name, is_live=token.is_live(now)),
         "revocation_refusal": refusal or why_not_revoke(token.name, is_revoked=token.revoked_at is not None),
     }

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.approvals.actions import ask_for_change, revise_change, submit_change
-from apps.changes.access import get_change, model_version
+from apps.changes.access import finished_draft, get_change, model_version
 from apps.changes.actions import drop_draft_input, keep_draft_input, place_change_after
 from apps.changes.content import Content
 from apps.changes.facts import content_of
@@ -42,6 +42,8 @@ def new_change(request: PageRequest) -> HttpResponse:
     desk = Desk(request, None)
     if request.method == "POST":
         return answered(desk)
+    if over := finished_draft(request.user, request.GET.get("draft", "")):
+        return redirect("home:change", ref=over.became.ref) if over.became else redirect(f"{desk.address}?blank=1")
     return begun(desk, start_of_new(request.user, shelf=desk.shelf, asked=request.GET.dict()))
 
 
@@ -201,8 +203,16 @@ def saved(desk: Desk, values: Values, *, wants_submission: bool) -> HttpResponse
         messages.warning(desk.request, f"The planned start is not kept. {unplanned}")
     for said in walls_ahead(change, zone=timezone.get_current_timezone()):
         messages.warning(desk.request, said)
-    messages.success(desk.request, submitted_words(change) if wants_submission else f"{change.ref} is saved.")
+    messages.success(desk.request, submitted_words(change) if wants_submission else saved_words(desk, change))
     return redirect("home:change", ref=change.ref)
+
+
+def saved_words(desk: Desk, change: Change) -> str:
+    """What to say after it was saved: an edit that differs in nothing makes no revision."""
+    newest = change.revisions.order_by("-number").first()
+    if desk.change and newest and newest.digest == desk.request.POST.get("revision_digest"):
+        return f"{change.ref} is saved. Nothing differs from revision {newest.number}, so there is no new one and no sign-off lapses."
+    return f"{change.ref} is saved."
 
 
 def planned_as_written(desk: Desk, sheet: Sheet, content: Content, change: Change) -> str:

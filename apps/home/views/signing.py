@@ -87,7 +87,9 @@ def look(request: PageRequest, ref: str) -> HttpResponse:
     if not form.is_valid():
         return HttpResponse(status=422)
     look_at_change(change_id=change.pk, revision_digest=form.cleaned_data["revision_digest"], by=request.user.actor)
-    messages.success(request, "When you open this page again, it begins with what changed since now.")
+    if "by_itself" in request.POST:
+        return HttpResponse(status=204)
+    messages.success(request, "When you open this page again, it begins with what changed from now on.")
     return redirect("home:sign_off", ref=change.ref)
 
 

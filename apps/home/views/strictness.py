@@ -1,14 +1,16 @@
 """How strict an environment is: what a change needs there, how each rule of the gate is applied, and what is proposed about it."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.facts import are_two_administrators
 from apps.accounts.freshness import anew
+from apps.accounts.models import Person
 from apps.catalog.access import get_environment
 from apps.catalog.actions import change_environment
 from apps.catalog.facts import environment_facts
@@ -21,11 +23,11 @@ from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent, Refusal, Refused
 from apps.gate.actions import confirm_relaxation, end_relaxation, propose_relaxation, set_rule_mode
 from apps.gate.models import Relaxation
-from apps.gate.rules import Mode
-from apps.gate.rules.relaxing import REQUIRED, errors_of, weakens, why_not_confirm_relaxation, why_not_end_relaxation
+from apps.gate.rules import SWITCHABLE, Mode
+from apps.gate.rules.relaxing import GRACE, REQUIRED, errors_of, weakens, why_not_confirm_relaxation, why_not_end_relaxation
 from apps.gate.strictness import TITLES, as_it_is, get_relaxation, open_relaxations, relaxation_facts, rules_applied
 from apps.home.facts.trying import Wish, tried_on_past
-from apps.home.strictness_form import Strictness, Trial
+from apps.home.strictness_form import SAID, Strictness, Trial
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,8 +38,8 @@ def strictness(request: PageRequest, slug: str) -> HttpResponse:
     refusal = why_not_change_place(asking, environment_facts(about))
     if request.method == "POST" and refusal:
         raise Refused(refusal, about=about.reference)
-    form = Strictness(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form, is_post = Strictness(request.POST or None), request.method == "POST"
+    if is_post and form.is_valid():
         try:
             said = set_or_propose(about, by=request.user.actor, **form.cleaned_data)
         except BadContent as error:
@@ -45,17 +47,44 @@ def strictness(request: PageRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, said)
             return redirect("home:environment_strictness", about.slug)
-    proposed, trial, wish = [*open_relaxations(about)], *tried_in(request)
-    past = tried_on_past(request.user, about, [(one.rule, one.after) for one in proposed] + ([wish] if wish else []))
-    rows = [(one, TITLES[one.rule], *refusals_of(one, asking), past[one.rule, one.after]) for one in proposed]
-    context = {"environment": about, "form": form, "rules": rules_applied(about), "rows": rows, "takes_two": are_two_administrators()}
-    context |= {"refusal": refusal, "trial": trial, "tried": past[wish] if wish else None}
-    return render_page(request, "home/strictness.html", context, status=422 if request.method == "POST" else 200)
+    trial, wish = tried_in(request.POST if is_post else request.GET)
+    context = {"environment": about, "form": form, "trial": trial, "rules": rules_applied(about), "refusal": refusal}
+    context |= {
+        "takes_two": are_two_administrators(),
+        "chosen": TITLES.get(trial.initial["what"], ""),
+        **seen_from(request.user, about, asking, wish),
+    }
+    return render_page(request, "home/strictness.html", context, status=422 if is_post else 200)
 
 
-def tried_in(request: PageRequest) -> tuple[Trial, Wish | None]:
+def seen_from(person: Person, about: Environment, asking: PersonFacts, wish: Wish | None) -> dict[str, Any]:
+    """What is proposed there and what is wished for, each with what it would have done to the last answers."""
+    proposed = [*open_relaxations(about)]
+    past = tried_on_past(person, about, [(one.rule, one.after) for one in proposed if one.rule != GRACE] + ([wish] if wish else []))
+    rows = [(one, told(one.rule, one.before, one.after), *refusals_of(one, asking), past.get((one.rule, one.after))) for one in proposed]
+    if wish is None:
+        return {"rows": rows, "tried": None}
+    before, (what, after) = as_it_is(about, wish[0]), wish
+    return {
+        "rows": rows,
+        "tried": past[wish],
+        "wish": {"what": what, "after": after, "title": told(what, before, after)},
+        "is_so": before == after,
+        "is_weaker": weakens(what, before, after),
+    }
+
+
+def told(what: str, before: str, after: str) -> str:
+    """One wish in words."""
+    return f"{TITLES[what]}: {SAID.get(before, before)} → {SAID.get(after, after)}"
+
+
+def tried_in(given: QueryDict) -> tuple[Trial, Wish | None]:
     """What somebody wants to see tried before it is set; None where nothing is asked for or the two do not fit."""
-    form = Trial(request.GET if "after" in request.GET else None, auto_id="try_%s")
+    asked, wanted = given.get("what"), given.get("after")
+    is_known = asked == REQUIRED or asked in SWITCHABLE
+    chosen = asked if is_known and (wanted is None or not errors_of(asked or REQUIRED, wanted)) else None
+    form = Trial(given if "after" in given else None, auto_id="try_%s", initial={"what": chosen})
     if not form.is_bound or not form.is_valid():
         return form, None
     what, after = form.cleaned_data["what"], form.cleaned_data["after"]

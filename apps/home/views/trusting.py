@@ -73,7 +73,7 @@ def new_trust(request: PageRequest) -> HttpResponse:
         else:
             messages.success(request, _said(trust))
             return redirect("home:trust", trust.grant.public_id)
-    context = {"form": form, "takes_two": are_two_administrators()}
+    context = {"form": form, "takes_two": are_two_administrators(), "issuers": Issuer.objects.filter(ended_at__isnull=True).exists()}
     return render_page(request, "home/trust_new.html", context, status=422 if request.method == "POST" else 200)
 
 

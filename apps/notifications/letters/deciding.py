@@ -134,7 +134,10 @@ def slot_pairs(legs: Iterable[Leg], slots: Iterable[Slot], *, reader: Reader) ->
     """When each place is planned; a slot may move inside the period."""
     planned = {slot.leg_id: slot for slot in slots}
     return [
-        (f"Planned for {place_of(leg)}", f"{reader.moment(slot.starts_at)} to {reader.moment(slot.ends_at)}")
+        (
+            f"Planned for {place_of(leg)}",
+            f"{reader.moment(slot.starts_at)}, for {seconds_words(max(1, int((slot.ends_at - slot.starts_at).total_seconds())))}",
+        )
         for leg in legs
         if (slot := planned.get(leg.pk))
     ]

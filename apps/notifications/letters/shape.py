@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from apps.accounts.models import Person
-from apps.core.moments import full_words, span_words
+from apps.core.moments import full_words, span_words, told_in
 from apps.core.zones import zone_named
 
 
@@ -58,6 +58,10 @@ class Reader:
     def moment(self, at: datetime) -> str:
         """A moment as the reader's clock shows it, with its zone."""
         return full_words(at, zone=self.zone)
+
+    def told(self, sentence: str) -> str:
+        """A sentence of a rule, which knows no reader and says its moments in UTC."""
+        return told_in(sentence, zone=self.zone, now=self.now)
 
 
 def section(title: str, *pairs: tuple[str, str]) -> Section:

@@ -32,9 +32,9 @@ def signing_section(change: Change, *, reader: Reader) -> Section:
 
 def _seat(seat: Seat) -> str:
     group = group_words(seat.rule.group, service=seat.leg.service)
-    whom = f"in the place of {seat.stands_for.name}, {group}" if seat.stands_for else group
+    whom = f"in the place of {seat.stands_for.name}, {group}" if seat.stands_for else f"as {group}"
     parts = joined([part for part in PARTS if part in seat.rule.parts])
-    return f"as {whom} (“{seat.rule.label}”, {seat.rule.meaning.lower()} of {parts}) for {seat.leg.service} in {seat.leg.environment}"
+    return f"{whom} (“{seat.rule.label}”, {seat.rule.meaning.lower()} of {parts}) for {seat.leg.service} in {seat.leg.environment}"
 
 
 def risk_section(content: Content, *, reader: Reader) -> Section:
@@ -127,4 +127,4 @@ def findings_section(legs: Iterable[Leg], *, reader: Reader) -> Section:
 
 def _finding(one: Finding, *, reader: Reader) -> str:
     until = f" Until {reader.moment(one.until)}." if one.until else ""
-    return f"{one.effect.lower()}: {' '.join(part for part in (one.message, one.cure) if part)}{until}"
+    return f"{one.effect.lower()}: {reader.told(' '.join(part for part in (one.message, one.cure) if part))}{until}"

@@ -1,0 +1,121 @@
+"""Finding what was begun without knowing its id: one's own alone, of this version, while it is not over."""
+
+import pytest
+from django.test import Client
+
+from apps.accounts.actions import issue_personal_token
+from apps.deployments.models import Deployment
+from apps.deployments.pipelines import note_silent
+from apps.gate.rules import Action
+from tests.deployments.test_pipelines import silence
+from tests.factories.accounts import make_person
+from tests.factories.approvals import make_place
+from tests.factories.catalog import ServiceAliasFactory
+from tests.factories.changes import COMMIT, OTHER_COMMIT
+from tests.factories.gate import make_gate_token
+from tests.factories.pipelines import PATH, Job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def job(db) -> Job:
+    return Job()
+
+
+def found(job: Job, *identities: str, secret: str = "", **more):
+    """What the address answers."""
+    about = {"service": job.target.service.slug, "environment": job.target.environment.slug, "identity": [*(identities or (COMMIT,))]}
+    return Client().get(PATH, about | more, headers={"Authorization": f"Bearer {secret or job.secret}"})
+
+
+def ids(answer) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [one["id"] for one in answer.json()["deployments"]]
+
+
+def test_what_was_begun_is_found_with_the_number_of_its_last_report(job):
+    before = ids(found(job))
+    job.begin()
+    job.report("progress")
+
+    answer = found(job)
+
+    assert before == []
+    assert ids(answer) == [job.id]
+    assert (answer.json()["deployments"][0]["state"], answer.json()["deployments"][0]["sequence"]) == ("RUNNING", 1)
+    assert ids(found(job, COMMIT, "sha256:" + "a" * 64)) == [job.id]
+
+
+@pytest.mark.parametrize(("state", "is_found"), [("UNKNOWN", True), ("NEEDS_HUMAN", True), ("SUCCEEDED", False), ("FAILED", False)])
+def test_it_is_found_until_it_is_over(job, state, is_found):
+    order = job.begin()
+    match state:
+        case "UNKNOWN":
+            silence(order)
+            note_silent(order.pk)
+        case "NEEDS_HUMAN":
+            job.report("failed", has_switched=True)
+        case _:
+            job.report(state.lower())
+
+    assert job.order.state == state
+    assert ids(found(job)) == ([job.id] if is_found else [])
+
+
+def test_nobody_finds_what_another_pipeline_began_or_of_another_version(job):
+    job.begin()
+    _, other = make_gate_token(actions=(Action.DEPLOY,))
+
+    assert ids(found(job, secret=other)) == []
+    assert ids(found(job, OTHER_COMMIT)) == []
+
+
+def test_what_a_worker_carries_out_is_not_found(job):
+    job.begin()
+    Deployment.objects.filter(public_id=job.id).update(executor="WORKER")
+
+    assert ids(found(job)) == []
+
+
+def test_a_token_for_other_places_finds_none(job):
+    job.begin()
+    elsewhere = make_place()
+    _, other = make_gate_token(elsewhere.service)
+
+    answers = [found(job, secret=other), found(job, service="nowhere")]
+
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(404, "not_found")] * 2
+
+
+def test_a_person_is_no_pipeline(job):
+    secret = issue_personal_token(name="laptop", days=5, by=make_person().actor).secret
+
+    assert (found(job, secret=secret).status_code, found(job, secret="ccg_" + "x" * 30).status_code) == (403, 401)
+
+
+@pytest.mark.parametrize(
+    ("more", "fields"),
+    [
+        ({"service": ["a", "b"]}, {"service"}),
+        ({"environment": ""}, {"environment"}),
+        ({"identity": []}, {"identity"}),
+        ({"identity": ["main"]}, {"identity"}),
+        ({"identity": ["git:abc", COMMIT]}, {"identity"}),
+        ({"identity": [f"sha256:{number:064x}" for number in range(21)]}, {"identity"}),
+        ({"state": "RUNNING"}, {"state"}),
+        ({"service": "a b", "identity": "x", "action": "deploy"}, {"service", "identity", "action"}),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_field(job, more, fields):
+    answer = found(job, **more)
+
+    assert answer.status_code == 422
+    assert {row["field"] for row in answer.json()["errors"]} == fields
+
+
+def test_an_older_name_finds_it_too(job):
+    job.begin()
+    ServiceAliasFactory(slug="formerly", service=job.target.service)
+
+    assert ids(found(job, service="formerly")) == [job.id]
