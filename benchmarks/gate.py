@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psycopg
 
@@ -21,10 +22,12 @@ from changecontrol.embedded.cluster import OWNER
 from changecontrol.embedded.postgres import PrivatePostgres
 from tests.factories.accounts import give_team_role, make_person
 from tests.factories.approvals import a_rule, make_change, make_place, make_policy
-from tests.factories.changes import COMMIT, OTHER_COMMIT
+from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, make_target
+from tests.factories.changes import make_content, make_item
 from tests.factories.gate import PATH, body_for, make_gate_token
 
 CONNECTIONS, SECONDS, WORKERS = 16, 2.0, 2
+SERVICES, CHANGES = 5, 20
 YES_OF_SEVEN = 2  # the others are a no for want of a change, as most answers are
 
 
@@ -57,14 +60,27 @@ def figures(found: dict[str, list[Measured]], threads: int) -> Iterator[str]:  #
 
 
 def questions() -> list[bytes]:
-    """Seven questions about one service under a policy of two rules in two stages; some are a yes."""
-    environment = make_place(policy=False).environment
+    """Seven questions about each of twenty changes of five services, under a policy of two rules in two stages and with an
+    environment below; two of seven are a yes."""
+    below = EnvironmentFactory(rank=1, change_required="NO")
+    environment = make_place(policy=False, environment=EnvironmentFactory(rank=2)).environment
     make_policy(environment, a_rule(), a_rule("release", group={"kind": "ROLE", "role": Role.RELEASE_MANAGER}, stage=2))
-    target: Target = make_place(environment=environment)
-    give_team_role(make_person(), Role.RELEASE_MANAGER, target.service.team)
-    make_change(targets=(target,))
-    _, secret = make_gate_token(target.service)
-    return [post(secret, body_for(target, COMMIT if number < YES_OF_SEVEN else OTHER_COMMIT)) for number in range(7)]
+    targets = [make_place(environment=environment) for _ in range(SERVICES)]
+    found = []
+    for number in range(CHANGES):
+        target, version = targets[number % SERVICES], f"git:{number:040x}"
+        if number < SERVICES:
+            give_team_role(make_person(), Role.RELEASE_MANAGER, target.service.team)
+            make_target(target.service, below)
+        ArrivalFactory(target=Target.objects.get(service=target.service, environment=below), identities=[version])
+        item = make_item(target.service, (environment,), identities=(version,))
+        scope = replace(make_content(targets=(target,)).scope, items=(item,))
+        make_change(targets=(target,), scope=scope)
+        _, secret = make_gate_token(target.service)
+        found += [
+            post(secret, body_for(target, version if asked < YES_OF_SEVEN else f"git:{asked:020x}{number:020x}")) for asked in range(7)
+        ]
+    return found
 
 
 def get(path: str) -> bytes:

@@ -36,7 +36,7 @@ NEEDED = [(str(number), str(number)) for number in range(1, MOST_NEEDED + 1)] + 
 MEANINGS = [("APPROVAL", "Approval"), ("REVIEW", "Review"), ("AUTHORISATION", "Authorisation")]
 PROMOTIONS = [("ONE", "From one environment of the rank below"), ("ALL", "From every environment of the rank below")]
 KEPT_OUT = ("last_editor", *MAKERS, IMPLEMENTER)
-SWITCHES = ("solo", "require_digest", "forbid_approver_start")
+SWITCHES = ("solo", "require_digest", "require_evidence", "forbid_approver_start")
 PROOFS = [
     (Strength.TWO_FACTORS.value, "Two factors: a passkey, or password and code"),
     (Strength.PASSKEY.value, "A passkey"),
@@ -75,6 +75,7 @@ class PolicySheet(forms.Form):
     solo = forms.BooleanField(required=False, label="Somebody may sign their own change alone, with a reason; it is marked everywhere")
     proof = forms.ChoiceField(choices=PROOFS, label="A signature is proved by", help_text="Whatever is weaker does not count.")
     require_digest = forms.BooleanField(required=False, label="The version must name an artifact digest")
+    require_evidence = forms.BooleanField(required=False, label="A test report without failures must be shown for the version")
     forbid_approver_start = forms.BooleanField(required=False, label="Whoever signed does not start the deployment")
     promotion = forms.ChoiceField(choices=PROMOTIONS, label="A version comes")
     remind_after_hours = hours("Remind after (hours)")

@@ -25,12 +25,13 @@ IMPLEMENTER = "implementer"  # whoever has it deployed; kept out where a policy 
 PROMOTIONS = ("ONE", "ALL")
 LARGEST_RULES, LARGEST_NEEDED, LARGEST_STAGE, LARGEST_PERSONS = 20, 20, 9, 100
 LONGEST_LABEL, LONGEST_WAIT = 80, 24 * 90
-# Left out where it is not asked for: a wording from before there was this switch keeps its bytes.
-TWO_FACTORS = "require_two_factors"
+# Left out where they are not asked for: a wording from before there were these switches keeps its bytes.
+TWO_FACTORS, EVIDENCE = "require_two_factors", "require_evidence"
 # What time does to an agreement that is waited for, in hours since it is; left out where nothing shall happen.
 WAITS = ("remind_after_hours", "escalate_after_hours", "expire_after_hours")
 MEMBERS = {
-    "schema", "rules", "exclude", "solo", "require_digest", "promotion", "forbid_approver_start", "require_passkey", TWO_FACTORS, *WAITS
+    "schema", "rules", "exclude", "solo", "require_digest", "promotion", "forbid_approver_start", "require_passkey", TWO_FACTORS, EVIDENCE,
+    *WAITS,
 }  # fmt: skip
 RULE_MEMBERS = {"key", "label", "group", "needed", "stage", "meaning", "parts"}
 SWITCHES = ("solo", "require_digest", "forbid_approver_start", "require_passkey")
@@ -61,6 +62,7 @@ def policy_bytes(document: object) -> bytes:
         "promotion": _one_of(document.get("promotion", "ONE"), PROMOTIONS, "promotion", errors),
         **{name: _switch(document.get(name, False), name, errors) for name in SWITCHES},
         **_two_factors(document, errors),
+        **({EVIDENCE: True} if _switch(document.get(EVIDENCE, False), EVIDENCE, errors) else {}),
         **_waits(document, errors),
     }
     if not body["solo"] and "requester" not in exclude and "exclude" not in errors:
@@ -84,6 +86,7 @@ def read_policy(body: bytes, *, policy_id: UUID, name: str, number: int, digest:
         exclude=frozenset(document["exclude"]),
         solo=document["solo"],
         require_digest=document["require_digest"],
+        require_evidence=document.get(EVIDENCE, False),
         promotion=document["promotion"],
         forbid_approver_start=document["forbid_approver_start"],
         strength=strength_of(document),

@@ -17,6 +17,7 @@ from apps.changes.content import revision_digest
 from apps.core.actors import ActorKind
 from apps.core.assertions import Assertion, why_not_asserted
 from apps.core.canonical import digest
+from apps.core.ids import id_text
 from apps.core.signing import ALG, key_id, verifies
 
 REMEMBERED = 4096  # statements; each is about 2 kB, and none of them ever changes
@@ -133,15 +134,15 @@ def proved_statement(claim: Claim) -> Statement | None:
         (statement.by.get("kind"), statement.by.get("id"), statement.by.get("on_behalf_of", "")),
     )
     written = (
-        str(claim.installation),
-        str(claim.change_id),
+        id_text(claim.installation),
+        id_text(claim.change_id),
         claim.revision,
         claim.revision_digest,
         claim.person_id,
         claim.decision,
         claim.meaning,
         set(claim.covered_parts),
-        (ActorKind.PERSON, str(claim.person_id), claim.on_behalf_of),
+        (ActorKind.PERSON, id_text(claim.person_id), claim.on_behalf_of),
     )
     is_theirs = said == written and is_timely(statement, given_at=claim.given_at)
     return statement if is_theirs and why_not_by_passkey(statement, claim=claim) is None else None
@@ -165,6 +166,8 @@ class Presented:
 
 def why_not_by_passkey(statement: Statement, *, claim: Claim) -> str | None:
     """Return the code of what is wrong with the assertion beside a sign-off's statement, or None."""
+    if statement.by.get("credential") != PASSKEY:
+        return None if claim.assertion is None else "not_asked"
     shown = Presented(claim.person_id, claim.given_at, challenge_of(claim.statement), claim.assertion, claim.passkey)
     return why_not_presented(statement, shown)
 

@@ -5,7 +5,7 @@ import hmac
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
@@ -13,8 +13,8 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from apps.audit.nudge import nudge
 from apps.audit.vocabulary import URGENT, Event
 from apps.core.actors import Actor
-from apps.core.canonical import canonical_bytes, canonical_text
-from apps.core.ids import new_id
+from apps.core.canonical import canonical_data, canonical_json, canonical_text, utc_microseconds
+from apps.core.ids import id_text, new_id
 from apps.core.references import Referable, Reference, reference
 
 SCHEMA = 1
@@ -68,26 +68,26 @@ def compose(
     details: Mapping[str, str] | None = None,
 ) -> Draft:
     """Make the bytes of an entry. The acting person is among its references: their stream is what they did and what was done."""
-    about = subject if isinstance(subject, Reference) else subject.reference
-    actor = [reference("person", by.person_id)] if by.person_id else []
-    named = sorted({str(name) for name in (about, *actor, *refs)})
+    about, person = str(subject if isinstance(subject, Reference) else subject.reference), by.person_id
+    actor = [reference("person", person)] if person else []
+    named = sorted({about, *map(str, actor), *map(str, refs)})
     entry_id = new_id()
     texts = {field: canonical_text(text) for field, text in (details or {}).items() if text}
     salts = {field: secrets.token_bytes(SALT_BYTES) for field in texts}
-    body = canonical_bytes(
+    body = canonical_json(  # of these only what others give may be in another form
         {
             "schema": SCHEMA,
-            "id": entry_id,
-            "event": event,
-            "at": f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
-            "by": by.as_data(),
-            "subject": str(about),
-            "refs": named,
-            "data": data or {},
+            "id": id_text(entry_id),
+            "event": event.value,
+            "at": utc_microseconds(at),
+            "by": {key: canonical_text(text) for key, text in by.as_data().items()},
+            "subject": canonical_text(about),
+            "refs": [canonical_text(name) for name in named],
+            "data": canonical_data(data or {}),
             "details": {field: commitment(salts[field], field, text) for field, text in texts.items()},
         }
     )
-    return Draft((entry_id, event, at, str(about), named, body), (list(texts), list(salts.values()), list(texts.values())))
+    return Draft((entry_id, event, at, about, named, body), (list(texts), list(salts.values()), list(texts.values())))
 
 
 def insert(draft: Draft, *, using: str = DEFAULT_DB_ALIAS) -> None:

@@ -11,6 +11,8 @@ from apps.core.refusals import BadContent
 
 PATTERNS = {"git": re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"), "sha256": re.compile(r"[0-9a-f]{64}"), "config": re.compile(r"[0-9a-f]{64}")}
 SHORT_SHA = re.compile(r"[0-9a-f]{4,39}")
+SHORT_DIGEST = re.compile(r"[0-9a-f]{4,63}")
+MOVING = frozenset({"branch", "tag", "ref"})
 SINGLE = ("git", "config")
 
 
@@ -33,6 +35,8 @@ class Version:
 
 def why_not_identity(kind: str, value: str) -> str | None:
     """The sentence to show beside an identity that cannot be accepted, or None."""
+    if kind in MOVING:
+        return "A branch or tag moves. Give the full commit id as git, or an artifact's digest as sha256."
     if kind not in PATTERNS:
         return "An identity is git, sha256 or config, followed by its digits."
     if PATTERNS[kind].fullmatch(value):
@@ -40,7 +44,14 @@ def why_not_identity(kind: str, value: str) -> str | None:
     if kind == "git":
         said = "A short commit id may mean another commit tomorrow." if SHORT_SHA.fullmatch(value) else "A branch or tag moves."
         return f"{said} Give the full commit id: 40 or 64 hexadecimal digits."
-    return f"A {kind} identity is 64 hexadecimal digits."
+    return f"{_why_no_digest(kind, value)} Give the full SHA-256 digest: 64 hexadecimal digits."
+
+
+def _why_no_digest(kind: str, value: str) -> str:
+    thing = "artifact" if kind == "sha256" else "document"
+    if SHORT_DIGEST.fullmatch(value):
+        return f"A short digest may mean another {thing} tomorrow."
+    return f"A name or tag moves, and only its digest says which {thing} it is."
 
 
 def read_identities(pairs: Iterable[tuple[str, str]], field: str = "identities") -> tuple[str, ...]:
@@ -51,7 +62,7 @@ def read_identities(pairs: Iterable[tuple[str, str]], field: str = "identities")
         if said := why_not_identity(kind, value):
             raise BadContent({field: [said]})
         found.add(f"{kind}:{value}")
-    for kind in SINGLE:
+    for kind in SINGLE if len(found) > 1 else ():
         if sum(text.startswith(f"{kind}:") for text in found) > 1:
             raise BadContent({field: [f"A version has one {kind} identity. Ask for the other one in another change."]})
     if not found:

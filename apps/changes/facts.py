@@ -17,7 +17,7 @@ from apps.catalog.grants import Grants, grants_of, roles_among
 from apps.catalog.models import Arrival, Environment, Outcome, Service, Target
 from apps.catalog.rules import seat_key
 from apps.changes.content import PARTS, Content, content_from_bytes
-from apps.changes.models import Change, ChangeModelProposal, Dependency, Leg, Move, Revision
+from apps.changes.models import Change, ChangeModelProposal, Dependency, Item, Leg, Move, Revision
 from apps.changes.rules import AGREEING, Asker, ChangeFacts, LegFacts, ModelProposalFacts, Place, Risk, RiskPlace, risk_of
 from apps.changes.states import ENDED, LEG_AHEAD, LegState, State, values
 from apps.core.actors import Actor
@@ -41,6 +41,11 @@ def current_legs(change: Change) -> QuerySet[Leg]:
     """The legs the newest revision asks for, in the order of its items and of the ladder."""
     legs = change.legs.filter(is_current=True).select_related("item", "service", "environment", "target")
     return with_before(legs).order_by("item__position", "environment__rank", "pk")
+
+
+def items_asked_by_name(change: Change | None) -> QuerySet[Item]:
+    """The items of the newest revision whose commit was written as a branch or a tag."""
+    return Item.objects.filter(change=change, is_current=True).exclude(asked_as="").select_related("service")
 
 
 def with_before(legs: QuerySet[Leg]) -> QuerySet[Leg]:

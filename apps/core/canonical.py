@@ -12,9 +12,12 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import orjson
 import rfc8785
 
-_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+from apps.core.compact_json import sorted_json
+from apps.core.ids import id_text
+
 LARGEST = 2**53 - 1  # RFC 8785 numbers are IEEE doubles; beyond this an integer is not exact
 
 
@@ -28,7 +31,7 @@ class UnknownSchema(Exception):
 
 def canonical_bytes(value: object) -> bytes:
     """Return the canonical bytes of plain data; raises NotCanonical for floats, NUL or unknown types."""
-    return _written(_plain(value))
+    return canonical_json(canonical_data(value))
 
 
 def read_canonical(data: bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
@@ -36,7 +39,7 @@ def read_canonical(data: bytes) -> Any:  # noqa: ANN401 - JSON has no narrower t
 
     The form alone is checked. Texts are not normalised again: a later Unicode would find signed bytes to be other ones."""
     value = json.loads(data, parse_float=_no_fraction)
-    if _written(value) != data:
+    if canonical_json(value) != data:
         raise NotCanonical("The bytes are JSON in another form.")
     return value
 
@@ -60,18 +63,39 @@ def utc_seconds(moment: datetime) -> str:
     """A moment as `2026-11-20T14:20:06Z`; raises NotCanonical for a naive one."""
     if moment.tzinfo is None:
         raise NotCanonical("A moment without a zone has no canonical form.")
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return _utc(moment, orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+def utc_text(moment: datetime) -> str:
+    """A moment as `2026-11-20T14:20:06.120000Z`; a whole second without its fraction."""
+    return _utc(moment, orjson.OPT_UTC_Z)
+
+
+def utc_microseconds(moment: datetime) -> str:
+    """A moment as `2026-11-20T14:20:06.120000Z`, always with its fraction."""
+    text = _utc(moment, orjson.OPT_UTC_Z)
+    return text if moment.microsecond else f"{text[:-1]}.000000Z"
+
+
+def _utc(moment: datetime, option: int) -> str:
+    # In an eighth of the time that `isoformat` takes.
+    return orjson.dumps(moment.astimezone(UTC), option=option)[1:-1].decode()
+
+
+def canonical_data(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    """What is written of a value: texts, whole numbers, lists and mappings in their canonical form."""
     form = FORMS.get(type(value))
     return form(value) if form else _kindred(value)
 
 
-def _written(plain: Any) -> bytes:  # noqa: ANN401
-    # What is all ASCII is sorted and escaped alike by json, which is ten times as fast; the rest needs the library.
-    text = _write(plain)
-    return text.encode() if text.isascii() else rfc8785.dumps(plain)
+def canonical_json(plain: Any) -> bytes:  # noqa: ANN401 - JSON has no narrower type
+    """The bytes of data that is in its canonical form already; `canonical_bytes` is for all other."""
+    # What is all ASCII is sorted and escaped alike by both, and this one is many times as fast; the rest needs the library.
+    try:
+        data = sorted_json(plain)
+    except UnicodeEncodeError:  # half a surrogate pair: what is said of it is the library's
+        return rfc8785.dumps(plain)
+    return data if data.isascii() else rfc8785.dumps(plain)
 
 
 def _no_fraction(text: str) -> float:
@@ -85,15 +109,17 @@ def _whole(value: int) -> int:
 
 
 def _mapping(value: Mapping[Any, object]) -> dict[str, Any]:
-    return {str(key): _plain(item) for key, item in value.items() if item is not None}
+    return {
+        str(key): canonical_text(item) if type(item) is str else canonical_data(item) for key, item in value.items() if item is not None
+    }
 
 
 def _sequence(value: Iterable[object]) -> list[Any]:
-    return [_plain(item) for item in value]
+    return [canonical_text(item) if type(item) is str else canonical_data(item) for item in value]
 
 
 def _set(value: Iterable[object]) -> list[Any]:
-    return sorted((_plain(item) for item in value), key=rfc8785.dumps)
+    return sorted((canonical_data(item) for item in value), key=rfc8785.dumps)
 
 
 def _same(value: object) -> object:
@@ -106,7 +132,7 @@ FORMS: dict[type, Callable[[Any], Any]] = {
     int: _whole,
     bool: _same,
     type(None): _same,
-    UUID: str,
+    UUID: id_text,
     datetime: utc_seconds,
     dict: _mapping,
     list: _sequence,
@@ -118,7 +144,7 @@ FORMS: dict[type, Callable[[Any], Any]] = {
 
 def _kindred(value: object) -> Any:  # noqa: ANN401
     if isinstance(value, Enum):
-        return _plain(value.value)
+        return canonical_data(value.value)
     kinds = (str, int, UUID, datetime, set, frozenset, list, tuple)
     if kind := next((kind for kind in kinds if isinstance(value, kind)), None):
         return FORMS[kind](value)

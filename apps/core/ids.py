@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
+import orjson
 from uuid_utils.compat import uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,6 +21,11 @@ def new_id() -> UUID:
 def read_id(text: str) -> UUID:
     """The id that a text writes. Remembered: making one takes longer than all else that is done with it, and the same come again."""
     return UUID(text)
+
+
+def id_text(public_id: UUID) -> str:
+    """The text of an id: what `str` makes of it, in half the time. An answer of the gate writes forty."""
+    return orjson.dumps(public_id)[1:-1].decode()
 
 
 def id_at(moment: datetime) -> UUID:

@@ -3,7 +3,7 @@
 A strict content policy forbids style attributes, so positions are classes `.from-N .to-N`."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 COLUMNS = 72
 # How many columns the words of a piece take on a phone; the way back says when it begins and when it ends.
@@ -65,3 +65,33 @@ def words_of(spans: list[Span]) -> list[int]:
         places[number] = min(places[number], limit - WIDTHS[span.kind])
         limit = places[number]
     return places
+
+
+def span_said(span: Span, *, zone: tzinfo) -> str:
+    """Say one piece as it is read out; a piece within one minute has one time."""
+    begins, ends = _clock(span.starts_at, zone), _clock(span.ends_at, zone)
+    if span.kind == "freeze":
+        return f"freeze from {begins}"
+    return f"{span.word} {begins}" if _minute(span.starts_at) == _minute(span.ends_at) else f"{span.word} {begins} to {ends}"
+
+
+def clocks_of(spans: list[Span], *, zone: tzinfo) -> list[tuple[Span, str, str]]:
+    """Return what stands under each piece: when it begins, and when the way back ends. What a clock showed just before is not said again."""
+    found: list[tuple[Span, str, str]] = []
+    last: datetime | None = None
+    for span in spans:
+        shown = []
+        for at in (span.starts_at, span.ends_at if span.kind == "back" else None):
+            is_new = at is not None and _minute(at) != last
+            shown.append(_clock(at, zone) if at is not None and is_new else "")
+            last = _minute(at) if at is not None else last
+        found.append((span, shown[0], shown[1]))
+    return found
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
+def _clock(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%H:%M}"

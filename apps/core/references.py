@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from apps.core.ids import id_text
+
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -30,7 +32,7 @@ class Referable(Protocol):
 
 def reference(kind: str, public_id: UUID | str) -> Reference:
     """Name a thing by kind and public id."""
-    return Reference(kind, str(public_id))
+    return Reference(kind, id_text(public_id) if isinstance(public_id, UUID) else str(public_id))
 
 
 def with_public_ids(references: Iterable[Reference]) -> set[Reference]:

@@ -1,6 +1,6 @@
 """The only way to a deployment: for a person's eyes, and locked in the one order for a worker's or a verb's hands."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -41,9 +41,9 @@ def deployment_by_id(public_id: UUID) -> Deployment | None:
     return Deployment.objects.select_related(*WITH_PLACES).filter(public_id=public_id).first()
 
 
-def begun_and_open(target: Target, *, caller: str, identities: Iterable[str]) -> Deployment | None:
+def begun_and_open(target: Target, *, callers: Collection[str], identities: Iterable[str]) -> Deployment | None:
     """What this very pipeline began there and is not over, if it brings this version and nothing else."""
-    found = Deployment.objects.open().filter(target=target, executor=Executor.EXTERNAL, pipeline__caller=caller)
+    found = Deployment.objects.open().filter(target=target, executor=Executor.EXTERNAL, pipeline__caller__in=callers)
     newest = found.select_related(*WITH_PLACES).order_by("-pk").first()
     return newest if newest is not None and set(newest.identities) <= set(identities) else None
 

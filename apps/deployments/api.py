@@ -6,7 +6,6 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 
-from apps.audit.names import actor_text
 from apps.catalog.versions import Version
 from apps.core.locks import database_now
 from apps.core.problems import problem_json
@@ -92,7 +91,7 @@ def _open(request: HttpRequest, caller: Caller) -> HttpResponse:
     target = caller.target_of(place)
     if target is None:
         return problem_json(404, "not_found", NO_TARGET)
-    found = begun_and_open(target, caller=actor_text(caller.actor), identities=place.identities)
+    found = begun_and_open(target, callers=caller.names, identities=place.identities)
     return JsonResponse({"deployments": [deployment_document(found)] if found else []})
 
 

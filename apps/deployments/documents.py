@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from apps.deployments.models import Deployment, Report
+from apps.deployments.models import Deployment, Report, Settled, Undeclared
 from apps.deployments.observations import Observed
 from apps.gate.tickets import Permit
 
@@ -56,10 +56,13 @@ def observation_document(observed: Observed) -> dict[str, Any]:
     return {
         "meaning": observed.meaning,
         "deployment": str(observed.deployment.public_id) if observed.deployment else None,
-        "undeclared": {"id": str(undeclared.public_id), "seen_at": _moment(undeclared.seen_at), "seen_count": undeclared.seen_count}
-        if undeclared
-        else None,
+        "undeclared": _undeclared(undeclared) if undeclared else None,
     }
+
+
+def _undeclared(found: Undeclared) -> dict[str, Any]:
+    seen = {"seen_at": _moment(found.seen_at), "seen_count": found.seen_count}
+    return {"id": str(found.public_id), **seen, "is_explained": found.outcome == Settled.EXPLAINED}
 
 
 def _moment(moment: datetime | None) -> str | None:

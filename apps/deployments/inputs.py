@@ -12,7 +12,7 @@ from apps.core.canonical import canonical_text
 from apps.core.refusals import BadContent
 from apps.core.strict_json import read_json
 from apps.core.texts import why_not_line
-from apps.deployments.rules.reporting import Kind
+from apps.deployments.rules.reporting import LARGEST_SEQUENCE, Kind
 from apps.gate.inputs import KEY, LONGEST_KEY, MOST_IDENTITIES, Credential, Errors, NotReadable, read_question, read_run
 from apps.gate.rules import Question, Run
 from apps.gate.tickets import PAYLOAD_TYPE
@@ -21,7 +21,6 @@ LONGEST_BODY = 65_536
 LONGEST_MESSAGE, LONGEST_NAME = 400, 120
 SKEW = timedelta(minutes=5)  # clocks differ
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-LARGEST_SEQUENCE = 2**53 - 1
 BASE64 = re.compile(r"[A-Za-z0-9+/]{4,40000}={0,2}", re.ASCII)
 IDENTITY = f"Give each as its kind and value, such as git:<40 or 64 hex digits>; 1 to {MOST_IDENTITIES} of them."
 NO_TICKET = "Send the ticket as the gate handed it out: a DSSE envelope with one signature."

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from apps.audit.attempts import recorded_refusal
 from apps.audit.names import actor_text
 from apps.audit.record import record
 from apps.audit.vocabulary import Event
-from apps.catalog.models import Outcome, Target
+from apps.catalog.models import Arrival, Outcome, Target
 from apps.catalog.steps import asker, note_arrival, target_refs
 from apps.catalog.versions import Version
 from apps.core.actors import Actor
@@ -18,7 +18,17 @@ from apps.core.texts import read_line
 from apps.core.verbs import verb
 from apps.deployments.access import hold_deployment
 from apps.deployments.models import Deployment, Settled, Undeclared
-from apps.deployments.rules.observing import Meaning, Occupant, is_same, meaning_of, why_not_note, why_not_settle_undeclared
+from apps.deployments.rules.observing import (
+    MOST_SOURCES,
+    Explanation,
+    Meaning,
+    Occupant,
+    holds,
+    is_same,
+    meaning_of,
+    why_not_note,
+    why_not_settle_undeclared,
+)
 from apps.deployments.rules.orders import OPERATING
 from apps.deployments.states import State
 from apps.deployments.steps import settle_as_old, succeed
@@ -46,9 +56,10 @@ def observe_target(target_id: int, *, version: Version, source: str, by: Actor, 
     order = Deployment.objects.filter(public_id=target.occupied_by).first() if target.occupied_by else None
     occupant = _occupant(order) if order else None
     meaning = meaning_of(version.identities, running=tuple(target.running_identities), occupant=occupant)
+    _look_away(target, version, source, is_known=meaning is Meaning.KNOWN, by=by, at=at)
     match meaning:
         case Meaning.KNOWN:
-            return Observed(meaning, _confirm(target, source=source, by=by, at=at))
+            return Observed(meaning, _confirm(target, by=by, at=at))
         case Meaning.NEW_RUNS | Meaning.OLD_RUNS if order is not None:
             _settle(order, meaning, by=by, at=at)
             return Observed(meaning, order)
@@ -90,10 +101,24 @@ def _occupant(order: Deployment) -> Occupant:
     return Occupant(State(order.state), order.is_external, tuple(order.identities), tuple(order.previous_identities))
 
 
-def _confirm(target: Target, *, source: str, by: Actor, at: datetime) -> Deployment | None:
-    """What CI reported is so; what the same source saw there undeclared is gone. Of two machines one may run it still."""
-    for other in _open(target).filter(source=source):
-        _end(other, Settled.GONE, by=by, at=at, reason=GONE)
+def _look_away(target: Target, version: Version, source: str, *, is_known: bool, by: Actor, at: datetime) -> None:
+    """What this source saw there undeclared it sees no more. It is gone when all do so: of two machines one may run it still.
+
+    An explanation ends with whatever else is seen. What nobody has explained is asked about until what we know of is seen."""
+    standing = Q(outcome=Settled.EXPLAINED, lapsed_at__isnull=True)
+    left = Undeclared.objects.filter(standing | Q(settled_at__isnull=True) if is_known else standing, target=target)
+    if not is_known:
+        left = left.exclude(identities=[*version.identities])
+    for row in left.filter(sources__contains=[source]).select_related("target__service", "target__environment").order_by("pk"):
+        row.sources.remove(source)
+        row.lapsed_at = at if row.settled_at is not None and not row.sources else None
+        row.save(update_fields=["sources", "lapsed_at"])
+        if row.settled_at is None and not row.sources:
+            _end(row, Settled.GONE, by=by, at=at, reason=GONE)
+
+
+def _confirm(target: Target, *, by: Actor, at: datetime) -> Deployment | None:
+    """What CI reported is so."""
     newest = Deployment.objects.filter(target=target, state=State.SUCCEEDED).order_by("-ended_at", "-pk").first()
     if newest is None or not is_same(newest.identities, target.running_identities):
         return None
@@ -116,10 +141,12 @@ def _settle(order: Deployment, meaning: Meaning, *, by: Actor, at: datetime) -> 
 
 
 def _note(target: Target, version: Version, source: str, *, by: Actor, at: datetime) -> Undeclared:
-    known = _open(target).filter(identities=[*version.identities]).first()
+    known = _open(target).filter(identities=[*version.identities]).first() or _explained(target, version, at)
     if known is not None:
-        Undeclared.objects.filter(pk=known.pk).update(last_seen_at=at, seen_count=F("seen_count") + 1)
-        known.refresh_from_db()
+        known.sources += [source] if source not in known.sources and len(known.sources) < MOST_SOURCES else []
+        known.last_seen_at, known.seen_count = at, F("seen_count") + 1
+        known.save(update_fields=["sources", "last_seen_at", "seen_count"])
+        known.refresh_from_db(fields=["seen_count"])
         return known
     if refusal := why_not_note(str(target), waiting=_open(target).count()):
         raise Refused(refusal, about=target.reference)
@@ -129,6 +156,7 @@ def _note(target: Target, version: Version, source: str, *, by: Actor, at: datet
         identities=[*version.identities],
         expected_label=target.running_label,
         source=source,
+        sources=[source],
         seen_at=at,
         seen_by=actor_text(by),
         last_seen_at=at,
@@ -137,6 +165,20 @@ def _note(target: Target, version: Version, source: str, *, by: Actor, at: datet
     data = {"identities": made.identities, "expected": target.running_identities}
     record(Event.UNDECLARED_SEEN, subject=made, refs=[target.reference, *target_refs(target)], by=by, at=at, data=data, details=details)
     return made
+
+
+def _explained(target: Target, version: Version, at: datetime) -> Undeclared | None:
+    """What a person explained and runs there still. What comes again after something else is asked about again."""
+    found = Undeclared.objects.filter(target=target, identities=[*version.identities], outcome=Settled.EXPLAINED, lapsed_at__isnull=True)
+    said = found.first()
+    if said is None:
+        return None
+    is_followed = Arrival.objects.filter(target=target, at__gt=said.settled_at).exists()
+    if holds(Explanation(said.last_seen_at, is_followed=is_followed), now=at):
+        return said
+    said.lapsed_at = at
+    said.save(update_fields=["lapsed_at"])
+    return None
 
 
 def _end(found: Undeclared, outcome: Settled, *, by: Actor, at: datetime, reason: str) -> None:

@@ -1,5 +1,6 @@
 """The durable verbs of CI: begin with a ticket, report what becomes of it; and silence, which our own clock notices."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -53,8 +54,9 @@ class Begun:
 def begin_by_ticket(asked: Beginning, *, caller: Caller, by: Actor) -> Begun:
     """Spend a ticket, once, and begin what it permits: judged again under all locks, the target occupied, the leg started.
 
-    The same request under the same key gets the same answer, however many send it at once."""
-    if begun := _begun_before(asked, by):
+    The same request under the same key gets the same answer, however many send it at once, and by a rotated token too."""
+    names = caller.names if asked.key else frozenset()
+    if begun := _begun_before(asked, names):
         return begun
     permit = permitted(asked.ticket, at=asked.used_at or database_now())
     share_calendar_guard()
@@ -62,7 +64,7 @@ def begin_by_ticket(asked: Beginning, *, caller: Caller, by: Actor) -> Begun:
     if place is None or not _may_spend(caller, place, permit):
         raise Refused(NO_TARGET if place is None else OUT_OF_SCOPE)
     caller.act_on(place.target)
-    if begun := _begun_before(asked, by):  # a twin was faster
+    if begun := _begun_before(asked, names):  # a twin was faster
         return begun
     public_id = new_id()
     give_way(place, by=by)
@@ -128,10 +130,10 @@ def note_silent(deployment_id: int) -> bool:
     return True
 
 
-def _begun_before(asked: Beginning, by: Actor) -> Begun | None:
+def _begun_before(asked: Beginning, names: Collection[str]) -> Begun | None:
     if not asked.key:
         return None
-    found = Pipeline.objects.select_related("deployment").filter(caller=actor_text(by), key=asked.key).first()
+    found = Pipeline.objects.select_related("deployment").filter(caller__in=names, key=asked.key).order_by("-pk").first()
     if found is None:
         return None
     if found.asked != asked.asked:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from apps.deployments.inputs import BASE64, LARGEST_SEQUENCE, LONGEST_MESSAGE, LONGEST_NAME
+from apps.deployments.inputs import BASE64, LONGEST_MESSAGE, LONGEST_NAME
 from apps.deployments.models import Executor
 from apps.deployments.rules.observing import Meaning
-from apps.deployments.rules.reporting import Effect, Kind
+from apps.deployments.rules.reporting import LARGEST_SEQUENCE, Effect, Kind
 from apps.deployments.states import State
 from apps.gate.inputs import KEY as KEY_TEXT
 from apps.gate.inputs import MOST_IDENTITIES, SLUG
@@ -118,7 +118,10 @@ SCHEMAS: dict[str, Schema] = {
     "GateReport": _object(
         {
             "kind": {"type": "string", "enum": [kind.value.lower() for kind in Kind]},
-            "sequence": {**NUMBER, "description": "Higher in each report of a deployment; the same number is the same report."},
+            "sequence": {
+                **NUMBER,
+                "description": "Higher in each report of a deployment, by 2^43 at most; the same number is the same report.",
+            },
             "occurred_at": {**MAYBE_MOMENT, "description": "When it happened, by the reporter's clock."},
             "message": {"type": "string", "maxLength": LONGEST_MESSAGE},
             "has_switched": {"type": "boolean", "default": False, "description": "With failed: users saw the new version."},
@@ -141,7 +144,16 @@ SCHEMAS: dict[str, Schema] = {
         {
             "meaning": {"type": "string", "enum": [meaning.value for meaning in Meaning]},
             "deployment": {"type": ["string", "null"], "format": "uuid"},
-            "undeclared": {"type": ["object", "null"], "additionalProperties": True},
+            "undeclared": {
+                "type": ["object", "null"],
+                "properties": {
+                    "id": {"type": "string", "format": "uuid"},
+                    "seen_at": MOMENT,
+                    "seen_count": NUMBER,
+                    "is_explained": {"type": "boolean", "description": "A person said what it is, and that holds."},
+                },
+                "additionalProperties": True,
+            },
         }
     ),
     "GateReported": _object(

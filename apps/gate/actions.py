@@ -106,7 +106,9 @@ def issue_gate_token(
 @recorded_refusal(Event.GATE_TOKEN_REFUSED)
 @verb
 def rotate_gate_token(token_id: int, *, days: int, hours: int, by: Actor, now: datetime | None = None) -> Issued:
-    """Issue a token that may ask what this one may; this one goes on for `hours`, so that pipelines can change over."""
+    """Issue a token that may ask what this one may; this one goes on for `hours`, so that pipelines can change over.
+
+    Both are one credential: each finds what the other began."""
     token, now = GateToken.objects.lock(token_id, now)
     _let_administrator(by, token)
     if refusal := why_not_rotate(token.name, is_live=token.is_live(now)):
@@ -116,6 +118,7 @@ def rotate_gate_token(token_id: int, *, days: int, hours: int, by: Actor, now: d
     secret = PREFIX + secrets.token_urlsafe(32)
     made = GateToken.objects.create(
         name=token.name,
+        origin_id=token.origin_id or token.pk,
         prefix=secret[:PREFIX_LENGTH],
         hash=hashlib.sha256(secret.encode()).digest(),
         actions=token.actions,

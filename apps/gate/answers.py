@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from apps.core.actors import Actor, ActorKind
+from apps.core.canonical import utc_text
+from apps.core.compact_json import sorted_json
+from apps.core.ids import id_text
 from apps.core.references import Reference, reference
+from apps.gate.links import link_of
 from apps.gate.rules import (
     FIRST,
     VERSION,
@@ -28,7 +32,6 @@ from apps.gate.rules import (
     Way,
 )
 
-_write = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode
 SCHEMA = 1
 OPENING = frozenset(rule.name for rule in FIRST)
 
@@ -43,7 +46,7 @@ def question_bytes(question: Question) -> bytes:
         "action": question.action.value,
         "run": _run(run) if run else None,
     }
-    return _compact(body)
+    return sorted_json(body)
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def record_of(evaluation: UUID | None, facts: Facts, verdict: Verdict) -> dict[s
     """The answer as it is recorded, whole whatever the asker is told."""
     return {
         "schema": SCHEMA,
-        "evaluation": str(evaluation) if evaluation else None,
+        "evaluation": id_text(evaluation) if evaluation else None,
         "at": _moment(facts.now),
         "judge": VERSION,
         "verdict": verdict.verdict.value,
@@ -81,7 +84,7 @@ def record_of(evaluation: UUID | None, facts: Facts, verdict: Verdict) -> dict[s
 
 def record_bytes(record: Mapping[str, Any]) -> bytes:
     """The bytes that are stored and hashed."""
-    return _compact(record)
+    return sorted_json(record)
 
 
 def bound(facts: Facts, verdict: Verdict) -> dict[str, Any]:
@@ -123,18 +126,19 @@ def about(facts: Facts, verdict: Verdict) -> list[Reference]:
 
 def told(record: Mapping[str, Any], *, evaluation: UUID | None, detail: Detail, way: Way | None = None) -> dict[str, Any]:
     """The answer as the asker reads it; a token that is told codes only gets no sentence and no name, a link always."""
-    full = detail is Detail.FULL
+    full, of = detail is Detail.FULL, id_text(evaluation) if evaluation else None
+    url = f"{settings.PUBLIC_URL}/gate/{of or 'ask'}/"
     return {
-        "id": str(evaluation) if evaluation else None,
+        "id": of,
         "verdict": record["verdict"],
         "final": record["final"],
         "at": record["at"],
         "earliest": record["earliest"],
         "codes": sorted({finding["code"] for finding in record["findings"]}),
-        "findings": record["findings"] if full else [_bare(finding) for finding in record["findings"]],
+        "findings": [_told_finding(finding, record["bound"], url, full=full) for finding in record["findings"]],
         "way": _told_way(way, full=full) if way else None,
         "bound": record["bound"] if full else None,
-        "url": f"{settings.PUBLIC_URL}/gate/{evaluation}/" if evaluation else f"{settings.PUBLIC_URL}/gate/ask/",
+        "url": url,
         "ticket": None,
         "rollback_ticket": None,
         "retry_after": None,
@@ -153,9 +157,10 @@ def is_pending(record: Mapping[str, Any]) -> bool:
 
 def actor_of(asker: AskerFacts) -> Actor:
     """Whoever asked, as the stream names them."""
+    of = id_text(asker.id) if asker.id else str(asker.id)
     if asker.kind is AskerKind.PERSON:
-        return Actor(ActorKind.PERSON, str(asker.id))
-    return Actor(ActorKind.WORKLOAD if asker.kind is AskerKind.WORKLOAD else ActorKind.TOKEN, str(asker.id))
+        return Actor(ActorKind.PERSON, of)
+    return Actor(ActorKind.WORKLOAD if asker.kind is AskerKind.WORKLOAD else ActorKind.TOKEN, of)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -180,13 +185,12 @@ def _step(step: Step, *, full: bool) -> dict[str, Any]:
     return {**said, "cure": step.cure, "who": step.who} if full else said
 
 
-def _bare(finding: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: finding[key] for key in ("rule", "effect", "code", "until")}
+def _told_finding(finding: Mapping[str, Any], bound: Mapping[str, Any], url: str, *, full: bool) -> dict[str, Any]:
+    """With the address where somebody acts on it; of codes only, the answer's own page: other addresses name the change."""
+    if full:
+        return {**finding, "url": link_of(finding["code"], bound, answer=url)}
+    return {**{key: finding[key] for key in ("rule", "effect", "code", "until")}, "url": f"{url}#code-{finding['code']}"}
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
-
-
-def _compact(body: object) -> bytes:
-    return _write(body).encode()
+    return utc_text(moment) if moment else None

@@ -1,7 +1,7 @@
 """The gate over HTTP: plain views, outside sessions and CSRF. An error of ours is told as 503 and is never a yes."""
 
-import json
 import logging
+import secrets
 from collections.abc import Callable
 from functools import wraps
 from uuid import UUID
@@ -11,20 +11,21 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from apps.core.compact_json import ascii_json
 from apps.core.problems import MEDIA_TYPE, bad_content_body, problem_json, refusal_body
 from apps.core.refusals import BadContent, Refused
 from apps.gate.actions import note_dead_token
 from apps.gate.counting import unknown_tokens
-from apps.gate.door import Told, TurnedAway, authenticate, let_in_by
+from apps.gate.door import JITTER, Told, TurnedAway, authenticate, let_in_by
 from apps.gate.evaluate import Reply, UnknownToken, answer, look_again
 from apps.gate.inputs import IN_CHUNKS, LONGEST_BODY, NotReadable, read_body, read_question
 from apps.gate.retention import why_gone
 from apps.gate.rules import AskerKind
 
 logger = logging.getLogger(__name__)
-_write = json.JSONEncoder(separators=(",", ":")).encode
 Answering = Callable[..., HttpResponse]
 PATH = "/api/v1/gate/evaluations"
+SOON = 5  # seconds
 UNKNOWN = Told(401, "unknown_token", "Nobody issued this token.", "Use a gate token of this installation.")
 
 
@@ -48,10 +49,11 @@ def told_as_problem(view: Answering) -> Answering:
         except Exception:
             logger.exception("the gate could not tell")
             response = problem_json(503, "could_not_tell", "The gate could not tell. This is no yes.", cure="Ask again in a few seconds.")
-            response["Retry-After"] = "5"
-        response["Content-Length"] = str(len(response.content))
-        response["Cache-Control"] = "no-store"
-        response["X-Content-Type-Options"] = "nosniff"
+            response["Retry-After"] = str(SOON + secrets.randbelow(JITTER + 1))  # those who wait do not come back together
+        headers = response.headers
+        headers["Content-Length"] = str(len(response.content))
+        headers["Cache-Control"] = "no-store"
+        headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     return csrf_exempt(login_not_required(run))
@@ -87,9 +89,9 @@ def evaluation(request: HttpRequest, *, evaluation_id: UUID) -> HttpResponse:
 
 
 def _response(reply: Reply) -> HttpResponse:
-    response = HttpResponse(_write(reply.body), status=201 if reply.is_new else 200, content_type="application/json")
+    response = HttpResponse(ascii_json(reply.body), status=201 if reply.is_new else 200, content_type="application/json")
     if reply.evaluation:
-        response["Location"] = f"{settings.PUBLIC_URL}{PATH}/{reply.evaluation}"
+        response.headers["Location"] = f"{settings.PUBLIC_URL}{PATH}/{reply.evaluation}"
     if reply.body["retry_after"]:
         response["Retry-After"] = str(reply.body["retry_after"])
     return response
@@ -102,7 +104,7 @@ def _bounded(request: HttpRequest) -> bytes:
         raise NotReadable(IN_CHUNKS)
     if length > LONGEST_BODY:
         raise NotReadable(f"The body takes more than {LONGEST_BODY} bytes. A question fits into one thousand.")
-    return request.body
+    return request.read(LONGEST_BODY + 1)
 
 
 def _not_let_in(error: UnknownToken) -> HttpResponse:

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.http import HttpRequest
 
+from apps.audit.names import actor_text
 from apps.catalog.models import Target
-from apps.core.actors import Actor
+from apps.core.actors import Actor, ActorKind
 from apps.core.refusals import Refused, not_allowed
 from apps.gate.answers import actor_of
 from apps.gate.door import authenticate, let_in_by
 from apps.gate.evaluate import UnknownToken
 from apps.gate.gather import gather
 from apps.gate.inputs import Credential, run_of
+from apps.gate.models import GateToken
 from apps.gate.rules import AskerFacts, AskerKind, Question, Run
 from apps.gate.rules.asking import unfit
 
@@ -31,6 +34,16 @@ class Caller:
     def actor(self) -> Actor:
         """Who acts."""
         return actor_of(self.asker)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Who acts, as columns hold it, and every token that its own was rotated from or into: one credential, whatever its secret."""
+        own = actor_text(self.actor)
+        if self.asker.kind is AskerKind.WORKLOAD:  # a trust is not rotated
+            return frozenset({own})
+        first = GateToken.objects.values_list("origin_id", flat=True).get(pk=self.asker.pk) or self.asker.pk
+        same = GateToken.objects.filter(Q(pk=first) | Q(origin=first)).values_list("public_id", flat=True)
+        return frozenset({own, *(actor_text(Actor(ActorKind.TOKEN, str(one))) for one in same)})
 
     def run(self, said: Run | None) -> Run | None:
         """Its run: what the issuer of a job says, whatever the body says."""

@@ -32,6 +32,38 @@ def next_partitions(*, databases: Collection[str] | None = None, **_: Any) -> li
     return found
 
 
+# As the audit's guard: a load with triggers switched off leaves them so that a session may switch them off.
+UNWATCHED = """select name from unnest(%s::text[]) as name where not exists (
+    select from pg_trigger where tgrelid = to_regclass(name) and tgname = 'gate_ground' and tgenabled = 'A') order by 1"""
+STAMPS = 8  # rows of gate_ground
+WATCHED = (
+    "accounts_membership", "accounts_person", "accounts_rolegrant", "accounts_team", "approvals_policy", "approvals_policyversion",
+    "audit_installation", "audit_publickey", "catalog_environment", "catalog_environmentalias", "catalog_ownership",
+    "catalog_service", "catalog_servicealias", "catalog_servicerole", "catalog_target", "catalog_targetsettings",
+    "changes_revision", "gate_rulemode", "schedule_calendarrule", "schedule_hold",
+)  # fmt: skip
+
+
+@register(Tags.database)
+def ground_is_watched(*, databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's own signature
+    """Name the tables whose writes the gate would not see: it would answer by what its processes remember."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        with connections[alias].cursor() as cursor:
+            cursor.execute("select to_regclass('gate_ground') is not null")
+            if cursor.fetchone() != (True,):  # before the first migration
+                continue
+            cursor.execute(UNWATCHED, [[*WATCHED]])
+            missing = [name for (name,) in cursor.fetchall()]
+            cursor.execute("select count(*) from gate_ground")
+            (rows,) = cursor.fetchone()
+        if missing or rows != STAMPS:
+            said = f"Writes to {', '.join(missing)} give no new stamp" if missing else f"gate_ground has {rows} rows, not {STAMPS}"
+            hint = "Have the owner run: alter table … enable always trigger gate_ground; then restart web and workers."
+            found.append(checks.Warning(f"{said}, so the gate may answer by what is over.", hint=hint, id="gate.W003"))
+    return found
+
+
 @register(Tags.database)
 def functions_of_this_release(*, databases: Collection[str] | None = None, **_: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's own signature
     """Say where the functions that this release calls are missing."""

@@ -18,6 +18,7 @@ from apps.gate.rates import addresses, askers, place_of, whole_seconds
 from apps.gate.rules.workloads import NotTaken
 from apps.gate.trusts import take_job
 
+KEYS_AGAIN = 30  # seconds; an issuer is not asked more often
 JITTER = 3  # seconds: those that were turned away together do not come back together
 
 
@@ -91,7 +92,9 @@ def _job(request: HttpRequest, token: str) -> Credential:
         raise TurnedAway(Told(401, f"ci_{error.code}", str(error), error.cure)) from error
     except KeysUnavailable as error:
         said = f"The keys of the token's issuer cannot be read, so nobody can tell whether it is good. {error}"
-        raise TurnedAway(Told(503, "keys_unavailable", said, "Ask again in half a minute.", 30)) from error
+        raise TurnedAway(
+            Told(503, "keys_unavailable", said, "Ask again in half a minute.", KEYS_AGAIN + secrets.randbelow(JITTER))
+        ) from error
     credential = Credential(trust.hash, is_personal=False, workload=workload)
     _take_own(credential)
     return credential

@@ -17,7 +17,7 @@ from apps.audit.keys import list_key
 from apps.audit.record import Draft, compose
 from apps.audit.vocabulary import Event
 from apps.core.actors import system
-from apps.core.ids import MILLISECOND, id_at, moment_in, new_id
+from apps.core.ids import MILLISECOND, id_at, id_text, moment_in, new_id
 from apps.core.references import reference
 from apps.core.refusals import Refused, not_allowed, not_now
 from apps.core.signing import signing_key
@@ -161,13 +161,13 @@ def _asked(evaluation: UUID, question: Question, heard: Gathered, data: bytes, *
 def _entry(evaluation: UUID, facts: Facts, verdict: Verdict, *, record: bytes | None, tickets: Sequence[Handed]) -> Draft:
     """The entry of an answer; a renewed ticket for an answer already recorded is told as that."""
     assert facts.asker.id is not None  # noqa: S101 - only tokens are recorded, and every token has an id
-    handed = [str(one.id) for one in tickets]
+    handed = [id_text(one.id) for one in tickets]
     data: dict[str, object] = {"tickets": handed}
     if facts.asker.workload is not None:
         data["job"] = facts.asker.workload.words
     if record is not None:
         data |= {
-            "verdict": verdict.verdict,
+            "verdict": verdict.verdict.value,
             "codes": list(verdict.codes),
             "final": verdict.final,
             "record": hashlib.sha256(record).hexdigest(),
@@ -185,7 +185,7 @@ def _permits(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Permit
     leg = judged_leg(facts, verdict)
     forward = Permit(
         id=new_id(),
-        installation=heard.installation,
+        installation=heard.ground.installation,
         evaluation=evaluation,
         action=facts.question.action,
         service=facts.service.slug,
@@ -194,7 +194,7 @@ def _permits(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Permit
         target=target.id,
         identities=leg.identities if leg else facts.question.identities,
         change=leg.ref if leg else "",
-        leg=str(leg.id) if leg else "",
+        leg=id_text(leg.id) if leg else "",
         revision_digest=leg.revision_digest if leg else "",
         settings_digest=target.settings_digest,
         policy_digest=leg.quorum.policy.digest if leg and leg.quorum.policy else "",
@@ -228,7 +228,7 @@ def _expiry(facts: Facts, verdict: Verdict) -> datetime:
 
 def _tickets(permits: Sequence[Permit], heard: Gathered) -> list[Handed]:
     key = signing_key()
-    if permits and not heard.is_key_listed:
+    if permits and not heard.ground.is_key_listed:
         with transaction.atomic():
             list_key(key, by=system("gate"), at=heard.facts.now)
     return [Handed(one.id, one.action, one.binds, issue(one, key=key), one.expires_at) for one in permits]

@@ -5,19 +5,19 @@ The name is resolved once, every address of it is looked at, and the connection 
 import ipaddress
 import json
 import logging
-import socket
 from collections.abc import Sequence
-from time import monotonic
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 from django.conf import settings
 
+from apps.core.deadlines import Bounded, Deadline, look_up
+
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 TIMEOUT = httpx2.Timeout(3.0, connect=2.0)
-WHOLE_SECONDS = 5.0
+WHOLE_SECONDS = 5.0  # for everything that one fetch asks for
 LARGEST = 262_144
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # `is_global` takes these for public; what they carry inside, or who answers there, is not.
@@ -45,17 +45,18 @@ def why_not_address(address: str) -> str | None:
     return None
 
 
-def read_document(address: str) -> dict[str, Any]:
-    """Fetch one JSON object. Raises NotFetched."""
+def read_document(address: str, deadline: Deadline | None = None) -> dict[str, Any]:
+    """Fetch one JSON object, all of it within the deadline. Raises NotFetched."""
     if said := why_not_address(address):
         raise NotFetched(said)
-    parts = urlsplit(address)
+    parts, deadline = urlsplit(address), deadline or Deadline(WHOLE_SECONDS)
     assert parts.hostname is not None  # noqa: S101 - looked at above
-    place = _resolved(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
     try:
-        found = json.loads(_body(parts, place))
+        place = _resolved(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), deadline)
+        found = json.loads(_body(parts, place, deadline))
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-        raise NotFetched(f"{parts.hostname} does not answer.") from error
+        is_late = deadline.is_over or isinstance(error, (TimeoutError, httpx2.ReadTimeout))
+        raise NotFetched(f"{parts.hostname} {'answers too slowly' if is_late else 'does not answer'}.") from error
     except (ValueError, RecursionError) as error:
         raise NotFetched(f"{parts.hostname} answers with something that is no JSON.") from error
     if not isinstance(found, dict):
@@ -63,13 +64,12 @@ def read_document(address: str) -> dict[str, Any]:
     return found
 
 
-def _body(parts: SplitResult, place: Address) -> bytes:
+def _body(parts: SplitResult, place: Address, deadline: Deadline) -> bytes:
     """The answer's bytes: the connection goes to the address that was looked at, the name is in header and certificate."""
     host = f"[{place}]" if place.version == 6 else str(place)
-    address = parts._replace(netloc=host if parts.port is None else f"{host}:{parts.port}").geturl()
-    until, body = monotonic() + WHOLE_SECONDS, b""
+    address, body = parts._replace(netloc=host if parts.port is None else f"{host}:{parts.port}").geturl(), b""
     with (
-        httpx2.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
+        httpx2.Client(transport=Bounded(deadline), timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
         client.stream(
             "GET",
             address,
@@ -79,19 +79,19 @@ def _body(parts: SplitResult, place: Address) -> bytes:
     ):
         if answer.status_code != httpx2.codes.OK:
             raise NotFetched(f"{parts.hostname} answers with {answer.status_code}.")
-        for piece in answer.iter_raw():  # raw: a small answer could unpack to a large one; as it comes, or a drip is not seen
+        for piece in answer.iter_raw():  # raw: a small answer could unpack to a large one
             body += piece
             if len(body) > LARGEST:
                 raise NotFetched(f"{parts.hostname} answers with more than {LARGEST} bytes.")
-            if monotonic() > until:
-                raise NotFetched(f"{parts.hostname} answers too slowly.")
     return body
 
 
-def _resolved(host: str, port: int) -> Address:
+def _resolved(host: str, port: int, deadline: Deadline) -> Address:
     """The address to connect to; a name with one address that is not allowed is not allowed."""
     try:
-        found = [ipaddress.ip_address(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found = [ipaddress.ip_address(one[4][0]) for one in look_up(host, port, deadline)]
+    except TimeoutError:
+        raise
     except (OSError, ValueError) as error:
         raise NotFetched(f"{host} has no address.") from error
     refused = next((one for one in found if not may_connect(one, settings.ISSUER_NETWORKS)), None)

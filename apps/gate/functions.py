@@ -3,7 +3,7 @@
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.utils import CursorWrapper
 
-from apps.gate.legs import FUNCTIONS, VERSION, Function
+from apps.gate.called import FUNCTIONS, VERSION, Function
 
 KEPT = 2  # the release that comes, and the one whose processes still answer while it comes
 THERE = "select to_regprocedure(%s) is not null"

@@ -19,7 +19,7 @@ MOST_IDENTITIES = 20
 LONGEST_KEY = 200
 LARGEST_ATTEMPT = 1_000_000
 MEMBERS = ("service", "environment", "identities", "action", "run", "dry_run")
-RUN_MEMBERS = {"system": 40, "id": 200, "url": 500}
+RUN_MEMBERS = {"system": 40, "id": 200, "url": 500, "actor": 200}
 SLUG = re.compile(r"[-a-zA-Z0-9_]{1,60}", re.ASCII)
 KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
 BEARER = re.compile(r"cc[gp]_[A-Za-z0-9_-]{20,100}", re.ASCII)
@@ -79,13 +79,15 @@ def read_question(body: Mapping[str, Any], *, credential: Credential, key: str =
         action=_action(body.get("action", "deploy"), errors),
         run=read_run(body.get("run"), errors),
         key=_key(key, errors),
+        credential=credential.hash,
+        is_personal=credential.is_personal,
     )
     dry_run = body.get("dry_run", False)
     if not isinstance(dry_run, bool):
         errors["dry_run"] = ["Write true or false."]
     if errors:
         raise BadContent(errors)
-    return credential.asks(question), dry_run
+    return credential.asks(question) if credential.workload else question, dry_run
 
 
 def read_bearer(header: str) -> Credential | None:
@@ -106,7 +108,7 @@ def _slug(body: Mapping[str, Any], field: str, errors: Errors) -> str:
 
 
 def _identities(value: object, errors: Errors) -> tuple[str, ...]:
-    if not isinstance(value, dict) or not all(_is_identity(given) for given in value.values()):
+    if not isinstance(value, dict) or not all(map(_is_identity, value.values())):
         errors["identities"] = [KINDS]
         return ()
     if sum(1 if isinstance(given, str) else len(given) for given in value.values()) > MOST_IDENTITIES:
@@ -135,7 +137,7 @@ def read_run(value: object, errors: Errors) -> Run | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        errors["run"] = ["A run is an object with system, id, attempt and url."]
+        errors["run"] = ["A run is an object with system, id, attempt, url and actor."]
         return None
     for name in value:
         if name not in {*RUN_MEMBERS, "attempt"}:
@@ -147,7 +149,7 @@ def read_run(value: object, errors: Errors) -> Run | None:
     if not isinstance(attempt, int) or isinstance(attempt, bool) or not 1 <= attempt <= LARGEST_ATTEMPT:
         errors["run.attempt"] = [f"A whole number from 1 to {LARGEST_ATTEMPT}."]
         return None
-    return Run(system=texts["system"], id=texts["id"], attempt=attempt, url=texts["url"])
+    return Run(attempt=attempt, **texts)
 
 
 def _line(value: object, field: str, longest: int, errors: Errors) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import jwt
 
-from apps.gate.fetching import NotFetched, read_document
+from apps.core.deadlines import Deadline
+from apps.gate.fetching import WHOLE_SECONDS, NotFetched, read_document
 from apps.gate.rules.workloads import NotTaken
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"})
@@ -78,14 +79,15 @@ def _ask_again(kept: _Kept, issuer: str, kid: str) -> None:
 
 
 def fetch_keys(issuer: str) -> dict[str, jwt.PyJWK]:
-    """Ask an issuer that an administrator entered for its keys. Raises NotFetched."""
-    said = read_document(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    """Ask an issuer that an administrator entered for its keys, all of it within one deadline. Raises NotFetched."""
+    deadline = Deadline(WHOLE_SECONDS)
+    said = read_document(f"{issuer.rstrip('/')}/.well-known/openid-configuration", deadline)
     if said.get("issuer") != issuer:
         raise NotFetched("The issuer calls itself by another name.")
     address = said.get("jwks_uri")
     if not isinstance(address, str):
         raise NotFetched("The issuer does not say where its keys are.")
-    keys = read_document(address).get("keys")
+    keys = read_document(address, deadline).get("keys")
     if not isinstance(keys, list) or len(keys) > MOST_KEYS:
         raise NotFetched(f"The issuer's keys are no list of at most {MOST_KEYS}.")
     found = _usable(keys)

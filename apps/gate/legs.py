@@ -1,18 +1,23 @@
-"""The open legs that name a version, each with all that its verdict needs: what PostgreSQL's functions `gate_legs_…` answer.
+"""The legs that name a version, each open one with all that its verdict needs: the texts of what `called.py` makes functions of."""
 
-PostgreSQL starts every part of a statement, also those that never run, and starting the parts of a leg costs twice as much
-as all the others together. A function's parts are started when it is called, so only a question that meets a leg pays.
-
-A function is named by the digest of the texts here: whoever edits them edits a new function. `migrate` makes it beside the
-old one (`functions.py`), so that web processes of the old and of the new release answer at the same time."""
-
-import hashlib
-from dataclasses import dataclass
-
+CLOSED = 4  # closed legs that are told where no open one names the version
 LEGS = 8  # open legs of one version in one environment that are read; one more is a finding of its own
-SIGN_OFFS, PEOPLE, FEW, DEBTS = 64, 200, 5, 20
-PLACE_CALL, EXCEPTIONS_CALL, MODEL_CALL = "the_place_function", "the_exceptions_function", "the_model_function"
-CALLED = {PLACE_CALL: "gate_place", EXCEPTIONS_CALL: "gate_exceptions", MODEL_CALL: "gate_model"}  # until the version is known
+SIGN_OFFS, PEOPLE, FEW, DEBTS, REPORTS = 64, 200, 5, 20, 20
+# Names of functions, until their version is known.
+PLACE_CALL, EXCEPTIONS_CALL, MODEL_CALL, PASSKEY_CALL, EVIDENCE_CALL = (
+    "the_place_function",
+    "the_exceptions_function",
+    "the_model_function",
+    "the_passkey_function",
+    "the_evidence_function",
+)
+CALLED = {
+    PLACE_CALL: "gate_place",
+    EXCEPTIONS_CALL: "gate_exceptions",
+    MODEL_CALL: "gate_model",
+    PASSKEY_CALL: "gate_passkey",
+    EVIDENCE_CALL: "gate_evidence",
+}
 
 # The roles, teams and ownerships that hold for the service; `p` is the person, who stands as the one they are merged into.
 PERSON = """(select json_build_object(
@@ -32,13 +37,16 @@ PERSON = """(select json_build_object(
   from accounts_person z where z.id = coalesce(p.merged_into_id, p.id))"""
 
 # What a passkey signed, and the passkey it names; any column that is filled is told, so that none can be half there.
-PASSKEY = """case when length(o.credential_id) + length(o.authenticator_data) + length(o.client_data) + length(o.assertion) > 0
-    or o.rp_id <> '' or o.origin <> '' then json_build_object(
+ASSERTION = """json_build_object(
     'columns', json_build_array(encode(o.credential_id, 'base64'), encode(o.authenticator_data, 'base64'),
                                 encode(o.client_data, 'base64'), encode(o.assertion, 'base64')), 'rp_id', o.rp_id, 'origin', o.origin,
     'enrolment', (select json_build_object('person', w.public_id, 'public_key', encode(k.public_key, 'base64'), 'rp_id', k.rp_id,
                                            'enrolled_at', k.enrolled_at, 'removed_at', k.removed_at)
-                  from accounts_passkey k join accounts_person w on w.id = k.person_id where k.credential_id = o.credential_id)) end"""
+                  from accounts_passkey k join accounts_person w on w.id = k.person_id where k.credential_id = o.credential_id))"""
+HAS_ASSERTION = """length(o.credential_id) + length(o.authenticator_data) + length(o.client_data) + length(o.assertion) > 0
+    or o.rp_id <> '' or o.origin <> ''"""
+PASSKEY = f"case when {HAS_ASSERTION} then {ASSERTION} end"
+SIGNED_BY_PASSKEY = f"case when {HAS_ASSERTION} then public.{PASSKEY_CALL}(o.id) end"
 
 # In whose place it was given, and by what: read only where a sign-off says so. Whoever was merged is who they stand as.
 PLACE = f"""select json_build_object(
@@ -61,11 +69,16 @@ MODEL = """select json_build_object(
   where v.id = q.version_id"""
 MODEL_OF = f"case when h.kind = 'STANDARD' then public.{MODEL_CALL}(h.made_from_id, q.team_id, r.plan) end"
 
-SIGN_OFF = f"""(select json_agg(json_build_object(
-    'id', o.public_id, 'revision', o.revision_number, 'given_at', o.given_at, 'statement', encode(o.statement, 'base64'),
+# What a sign-off is by itself; `o` is its row. Who gave it and what the revision said that it names is read beside it.
+GIVEN = f"""'id', o.public_id, 'given_at', o.given_at, 'statement', encode(o.statement, 'base64'),
     'statement_hash', o.statement_hash, 'signature', encode(o.signature, 'base64'), 'key_id', o.key_id, 'alg', o.alg,
-    'decision', o.decision, 'meaning', o.meaning, 'parts', o.covered_parts, 'author', o.author, 'digests', o.digests,
-    'passkey', {PASSKEY}, 'in_place_of', {IN_PLACE_OF}, 'person', {PERSON}) order by o.given_at, o.id)
+    'decision', o.decision, 'meaning', o.meaning, 'parts', o.covered_parts, 'person_pk', o.person_id,
+    'passkey', {SIGNED_BY_PASSKEY}, 'in_place_of', {IN_PLACE_OF}"""
+SIGN_OFFS_GIVEN = f"""(select json_agg(json_build_object({GIVEN}) order by o.given_at, o.id)
+  from (select * from approvals_signoff o where o.change_id = h.id and o.withdrawn_at is null order by o.id desc limit {SIGN_OFFS}) o)"""
+
+SIGN_OFF = f"""(select json_agg(json_build_object(
+    {GIVEN}, 'revision', o.revision_number, 'author', o.author, 'digests', o.digests, 'person', {PERSON}) order by o.given_at, o.id)
   from (select o.*, v.number as revision_number, w.public_id as author,
           json_build_object('scope', v.scope_digest, 'plan', v.plan_digest, 'rollback', v.rollback_digest,
                             'period', v.period_digest, 'story', v.story_digest) as digests
@@ -148,14 +161,20 @@ EDITORS = """(select json_object_agg(x.part, coalesce(z.public_id, y.public_id))
   join accounts_person y on y.id = x.author_id left join accounts_person z on z.id = y.merged_into_id)"""
 
 
-def _leg(*, everyone: bool) -> str:
-    return f"""json_build_object(
-    'pk', g.id, 'id', g.public_id, 'state', g.state, 'failures', g.failures_count,
-    'change', h.public_id, 'ref', 'CHG-' || h.id, 'change_state', h.state, 'kind', h.kind,
-    'requester', a.public_id, 'author', b.public_id, 'model', {MODEL_OF},
-    'hands', json_build_object('requester', coalesce((select z.public_id from accounts_person z where z.id = a.merged_into_id), a.public_id),
-                               'editors', {EDITORS}),
-    'revision', r.number, 'digest', r.digest,
+# Reports that were shown with the change for a version like this one, the newest first.
+EVIDENCE = f"""(select json_agg(json_build_object('name', x.name, 'kind', x.kind, 'identities', x.identities,
+        'tests', x.counted -> 'tests', 'failures', x.counted -> 'failures', 'errors', x.counted -> 'errors',
+        'skipped', x.counted -> 'skipped', 'error', x.counted -> 'error') order by x.id desc)
+  from (select u.id, u.name, u.identities, f.kind, f.counted from changes_evidenceupload u join changes_evidencefile f on f.id = u.file_id
+        where u.change_id = h.id and u.identities && q.identities::varchar[] and f.kind in ('JUNIT', 'SARIF')
+        order by u.id desc limit {REPORTS}) x)"""
+SHOWN = f"""case when exists (select from changes_evidenceupload u where u.change_id = h.id)
+    then public.{EVIDENCE_CALL}(h.id, q.identities) end"""
+
+# What a leg is by itself, its revision hashed anew; `g` is its row, `h` its change and `r` the revision that holds.
+LEG = f"""'pk', g.id, 'id', g.public_id, 'state', g.state, 'failures', g.failures_count,
+    'change', h.public_id, 'ref', 'CHG-' || h.id, 'change_state', h.state, 'kind', h.kind, 'risk', h.risk,
+    'requester_pk', h.requester_id, 'revision_id', r.public_id, 'model', {MODEL_OF}, 'revision', r.number, 'digest', r.digest,
     'scope', encode(r.scope, 'base64'), 'rollback', encode(r.rollback, 'base64'), 'period', encode(r.period, 'base64'),
     'digests', json_build_object('scope', encode(sha256(r.scope), 'hex'), 'plan', encode(sha256(r.plan), 'hex'),
                                  'rollback', encode(sha256(r.rollback), 'hex'), 'period', encode(sha256(r.period), 'hex'),
@@ -163,13 +182,21 @@ def _leg(*, everyone: bool) -> str:
     'stored', json_build_object('scope', r.scope_digest, 'plan', r.plan_digest, 'rollback', r.rollback_digest,
                                 'period', r.period_digest, 'story', r.story_digest),
     'slot', (select json_build_object('starts_at', w.starts_at, 'ends_at', w.ends_at) from schedule_slot w where w.leg_id = g.id),
+    'evidence', {SHOWN}, 'exceptions', {EXCEPTED}"""
+
+
+def _whole_leg(*, everyone: bool) -> str:
+    return f"""json_build_object({LEG},
+    'requester', a.public_id, 'author', b.public_id,
+    'hands', json_build_object('requester', coalesce((select z.public_id from accounts_person z where z.id = a.merged_into_id), a.public_id),
+                               'editors', {EDITORS}),
     'policy', (select json_build_object('id', y.public_id, 'name', y.name, 'number', v.number, 'digest', encode(sha256(v.body), 'hex'),
                                         'body', encode(v.body, 'base64'), 'people', {EVERYONE if everyone else "null"})
                from ({POLICY}) y join approvals_policyversion v on v.id = y.version_id),
-    'exceptions', {EXCEPTED}, 'sign_offs', {SIGN_OFF})"""
+    'sign_offs', {SIGN_OFF})"""
 
 
-def legs_named(is_open: str, order: str, limit: int) -> str:
+def _legs_named(is_open: str, order: str, limit: int) -> str:
     """The legs that name one of the identities, a bounded number per identity: nobody can push another's leg out of sight."""
     return f"""select distinct n.leg_id from unnest(q.identities) as i(identity) cross join lateral (
         select l.leg_id from changes_legidentity l
@@ -178,68 +205,21 @@ def legs_named(is_open: str, order: str, limit: int) -> str:
         order by l.leg_id {order} limit {limit}) n order by n.leg_id {order} limit {limit}"""
 
 
-def _legs(*, everyone: bool) -> str:
-    return f"""select json_agg({_leg(everyone=everyone)} order by g.id)
-           from ({legs_named("l.is_open", "asc", LEGS + 1)}) f
+def open_legs(*, everyone: bool) -> str:
+    """Open legs, whole."""
+    return f"""(select json_agg({_whole_leg(everyone=everyone)} order by g.id)
+           from ({_legs_named("l.is_open", "asc", LEGS + 1)}) f
            join changes_leg g on g.id = f.leg_id join changes_change h on h.id = g.change_id
            join changes_revision r on r.id = h.revision_id
-           join accounts_person a on a.id = h.requester_id join accounts_person b on b.id = r.author_id"""
+           join accounts_person a on a.id = h.requester_id join accounts_person b on b.id = r.author_id)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function by its name without the version, the types it takes, and the statements of its body in PL/pgSQL."""
-
-    name: str
-    takes: str
-    body: str
-
-    @property
-    def signature(self) -> str:
-        """As PostgreSQL names it."""
-        return f"{self.name}_{VERSION}({self.takes})"
-
-    @property
-    def created(self) -> str:
-        """The statement that makes it. STABLE: it reads at the moment of the statement that calls it."""
-        body = self.body
-        for call, name in CALLED.items():
-            body = body.replace(call, f"{name}_{VERSION}")
-        return (
-            f"create function public.{self.signature} returns json language plpgsql stable set search_path = public, pg_temp\n"
-            f"as $gate$ begin\n{body}\nend $gate$"
-        )
-
-
-# What a function is asked is its row `q`, so that a part reads the same here and in the gather.
-LEGS_ASKED = "(select $1 as service_id, $2 as environment_id, $3 as team_id, $4 as identities, $5 as leg_id, $7 as at) q"
-FUNCTIONS = (
-    Function(
-        "gate_place",
-        "bigint, text, bigint, bigint",
-        f"return (select ({PLACE}) from (select $1 as delegation_id, $2 as kind, $3 as service_id, $4 as team_id) q);",
-    ),
-    Function(
-        "gate_exceptions",
-        "bigint, bigint, bigint, timestamptz",
-        f"return (select ({EXCEPTIONS}) from (select $1 as leg_id, $2 as service_id, $3 as team_id, $4 as at) q);",
-    ),
-    Function(
-        "gate_model",
-        "bigint, bigint, bytea",
-        f"return (select ({MODEL}) from (select $1 as version_id, $2 as team_id, $3 as plan) q);",
-    ),
-    Function(
-        "gate_legs",
-        "bigint, bigint, bigint, text[], bigint, boolean, timestamptz",
-        f"if $6 then return (select ({_legs(everyone=True)}) from {LEGS_ASKED}); end if;\n"
-        f"return (select ({_legs(everyone=False)}) from {LEGS_ASKED});",
-    ),
-)
-VERSION = hashlib.sha256("\n".join(f"{one.name} {one.takes} {one.body}" for one in FUNCTIONS).encode()).hexdigest()[:12]
-
-
-def legs(*, everyone: bool) -> str:
-    """The gather's part about open legs: the function is called only where there is one."""
-    return f"""case when exists ({legs_named("l.is_open", "asc", 1)})
-     then public.gate_legs_{VERSION}(q.service_id, q.environment_id, q.team_id, q.identities, q.leg_id, {everyone}, q.at) end"""
+# Open legs without what stands on the ground: people, policy, and what earlier revisions said.
+MOVING_LEGS = f"""(select json_agg(json_build_object({LEG}, 'sign_offs', {SIGN_OFFS_GIVEN}) order by g.id)
+           from ({_legs_named("l.is_open", "asc", LEGS + 1)}) f
+           join changes_leg g on g.id = f.leg_id join changes_change h on h.id = g.change_id
+           join changes_revision r on r.id = h.revision_id)"""
+CLOSED_LEGS = f"""(select json_agg(json_build_object('ref', 'CHG-' || h.id, 'change_state', h.state, 'state', g.state,
+                                               'identities', m.identities) order by g.id desc)
+             from ({_legs_named("not l.is_open", "desc", CLOSED)}) f
+             join changes_leg g on g.id = f.leg_id join changes_item m on m.id = g.item_id join changes_change h on h.id = g.change_id)"""

@@ -5,7 +5,8 @@ from functools import lru_cache
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, URLResolver
 from django.urls.resolvers import RegexPattern
@@ -34,10 +35,11 @@ def gate_before(application: WSGIApplication) -> WSGIApplication:
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith(PREFIX):
             return application(environ, start_response)
-        _let_go()
+        django = connections[DEFAULT_DB_ALIAS]
+        _let_go(django)
         request = WSGIRequest(environ)
         response = _answer(request)
-        _let_go()
+        _let_go(django)
         if response.status_code >= 400:
             log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
@@ -46,10 +48,10 @@ def gate_before(application: WSGIApplication) -> WSGIApplication:
     return serve
 
 
-def _let_go() -> None:
+def _let_go(django: BaseDatabaseWrapper) -> None:
     """Close Django's own connection where there is one that is broken or too old."""
-    if connections[DEFAULT_DB_ALIAS].connection is not None:
-        close_old_connections()
+    if django.connection is not None:
+        django.close_if_unusable_or_obsolete()
 
 
 def _answer(request: HttpRequest) -> HttpResponse:

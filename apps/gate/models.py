@@ -21,6 +21,7 @@ class GateToken(models.Model):
 
     public_id = models.UUIDField(default=new_id, unique=True, editable=False)
     name = models.CharField(max_length=120)
+    origin = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")  # the first that it was rotated from, if any
     prefix = models.CharField(max_length=12)  # the first characters, by which people recognise it
     hash = models.BinaryField(unique=True)  # SHA-256 of 256 random bits: nothing to guess, so nothing to slow down
     actions = ArrayField(models.CharField(max_length=10, choices=[(action.value, action.value) for action in Action]))

@@ -1,7 +1,7 @@
 """The answer of the gate's statement as frozen facts. A key that is not there is an exception, and an exception is a no."""
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -10,28 +10,26 @@ from uuid import UUID
 
 from apps.approvals.policy_body import read_policy
 from apps.approvals.proof import Claim, proved_statement, stated
-from apps.approvals.rules import PolicyFacts, QuorumFacts, SignOffFacts, editor_of
+from apps.approvals.rules import PersonFacts, PolicyFacts, QuorumFacts, SignOffFacts, editor_of
 from apps.changes.content import PARTS, Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
 from apps.changes.rules import PreApproval
 from apps.core.ids import read_id
 from apps.gate.exceptions import exceptions_in
+from apps.gate.ground import Ground, read_ground
 from apps.gate.legs import LEGS, PEOPLE
 from apps.gate.passkeys import passkey_in
 from apps.gate.people import person_in, place_in
+from apps.gate.reports import evidence_in
 from apps.gate.rules import (
     AskerFacts,
     AskerKind,
-    CalendarFacts,
     ClosedFacts,
     Detail,
-    EnvironmentFacts,
     Facts,
-    HoldFacts,
     LegFacts,
     Question,
     ReservationFacts,
     RungFacts,
-    ServiceFacts,
     SlotFacts,
     TargetFacts,
 )
@@ -47,40 +45,61 @@ class Gathered:
     """The facts for the judge, and what the endpoint needs beside them."""
 
     facts: Facts
-    installation: UUID
-    is_key_listed: bool
+    ground: Ground
     is_use_noted: bool
     asked_before: Body | None
 
 
 def read_facts(body: Body, question: Question) -> Gathered:
-    """Turn the statement's JSON into facts."""
-    service, environment = _service(body["service"]), _environment(body["environment"])
-    legs = body["legs"] or []
+    """Turn the JSON of the whole gather into facts."""
+    ground = read_ground(body)
+    ground.known.learn(_open_legs(body))
+    return _read(body, question, ground=ground, legs=[_leg(one, ground.whole) for one in _open_legs(body)[:LEGS]])
+
+
+def read_moving(body: Body, question: Question, *, ground: Ground) -> Gathered | None:
+    """Turn what was read of what moves into facts, on the ground it was read for; None where something of a leg is not known."""
+    try:
+        legs = [ground.known.leg(one, lambda whole: _leg(whole, ground.whole)) for one in _open_legs(body)[:LEGS]]
+    except KeyError:
+        return None
+    return _read(body, question, ground=ground, legs=legs)
+
+
+def _open_legs(body: Body) -> Sequence[Body]:
+    """The open legs that the statement tells."""
+    return (body["named"]["open"] or ()) if body["named"] else ()
+
+
+def _read(body: Body, question: Question, *, ground: Ground, legs: Sequence[LegFacts]) -> Gathered:
+    closed = (body["named"]["closed"] or ()) if body["named"] else ()
     facts = Facts(
         now=_moment(body["at"]),
         question=question,
         asker=_asker(body, question),
-        service=service,
-        environment=environment,
-        target=_target(body["target"]),
-        legs=tuple(_leg(leg, body) for leg in legs[:LEGS]),
-        legs_cut=len(legs) > LEGS,
-        closed=tuple(ClosedFacts(one["ref"], one["change_state"], one["state"], tuple(one["identities"])) for one in body["closed"] or ()),
-        calendar=tuple(_calendar(one) for one in body["calendar"] or ()),
-        holds=tuple(HoldFacts(one["source"], one["reason"], _moment(one["placed_at"])) for one in body["holds"] or ()),
+        service=ground.service,
+        environment=ground.environment,
+        target=_target(body["target"], ground),
+        legs=tuple(legs),
+        legs_cut=len(_open_legs(body)) > LEGS,
+        closed=tuple(ClosedFacts(one["ref"], one["change_state"], one["state"], tuple(one["identities"])) for one in closed),
+        calendar=ground.calendar,
+        holds=ground.holds,
         reservations=tuple(ReservationFacts(read_id(one["held_for"]), _moment(one["until"])) for one in body["reservations"] or ()),
-        rungs=tuple(RungFacts(one["environment"], tuple(frozenset(each) for each in one["arrivals"] or ())) for one in body["rungs"] or ()),
-        modes=body["modes"] or {},
+        rungs=_rungs(ground, body["arrived"] or {}),
+        modes=ground.modes,
     )
     used_at = _some_moment(body["token"]["used_at"]) if body["token"] else None
     return Gathered(
         facts=facts,
-        installation=read_id(body["installation"]),
-        is_key_listed=body["key_listed"],
+        ground=ground,
         is_use_noted=used_at is not None and facts.now - used_at < NOTED_EVERY,
         asked_before=body["asked_before"],
     )
+
+
+def _rungs(ground: Ground, arrived: Body) -> tuple[RungFacts, ...]:
+    return tuple(RungFacts(name, tuple(frozenset(each) for each in arrived[str(target)] or ())) for name, target in ground.rungs)
 
 
 def _asker(body: Body, question: Question) -> AskerFacts:
@@ -112,34 +131,13 @@ def _asker(body: Body, question: Question) -> AskerFacts:
     return AskerFacts(AskerKind.UNKNOWN, is_live=False)
 
 
-def _service(body: Body | None) -> ServiceFacts | None:
-    if body is None:
-        return None
-    return ServiceFacts(body["pk"], read_id(body["id"]), body["slug"], body["name"], body["restricted"], body["retired_at"] is not None)
-
-
-def _environment(body: Body | None) -> EnvironmentFacts | None:
-    if body is None:
-        return None
-    return EnvironmentFacts(
-        pk=body["pk"],
-        id=read_id(body["id"]),
-        slug=body["slug"],
-        name=body["name"],
-        rank=body["rank"],
-        change_required=body["required"],
-        zone=body["zone"],
-        is_retired=body["retired_at"] is not None,
-        offline_minutes=body["offline"],
-    )
-
-
-def _target(body: Body | None) -> TargetFacts | None:
-    if body is None:
+def _target(body: Body | None, ground: Ground) -> TargetFacts | None:
+    place = ground.whole["place"]
+    if body is None or place is None or body["settings_id"] != ground.settings_id:
         return None
     return TargetFacts(
-        pk=body["pk"],
-        id=read_id(body["id"]),
+        pk=place["pk"],
+        id=read_id(place["id"]),
         running=tuple(body["running"]),
         running_label=body["running_label"],
         previous=tuple(body["previous"]),
@@ -148,9 +146,9 @@ def _target(body: Body | None) -> TargetFacts | None:
         occupied_since=_some_moment(body["occupied_since"]),
         locked_at=_some_moment(body["locked_at"]),
         lock_reason=body["lock_reason"],
-        settings_digest=body["settings"] or "",
-        deploy_seconds=body["deploy_seconds"] or 0,
-        bake_seconds=body["bake_seconds"] or 0,
+        settings_digest=place["settings"] or "",
+        deploy_seconds=place["deploy_seconds"] or 0,
+        bake_seconds=place["bake_seconds"] or 0,
         is_retired=body["retired_at"] is not None,
     )
 
@@ -181,12 +179,13 @@ def _leg(body: Body, whole: Body) -> LegFacts:
         slot=SlotFacts(_moment(slot["starts_at"]), _moment(slot["ends_at"])) if slot else None,
         quorum=_quorum(body, whole, beforehand=beforehand),
         kind=body["kind"],
-        exceptions=exceptions_in(body, installation=read_id(whole["installation"]), target=read_id(whole["target"]["id"])),
+        evidence=evidence_in(body),
+        exceptions=exceptions_in(body, installation=read_id(whole["installation"]), target=read_id(whole["place"]["id"])),
     )
 
 
 def _quorum(body: Body, whole: Body, *, beforehand: PreApproval | None) -> QuorumFacts:
-    service, environment, target, policy = whole["service"], whole["environment"], whole["target"], body["policy"]
+    service, environment, target, policy = whole["service"], whole["environment"], whole["place"], body["policy"]
     people = (policy["people"] if policy else None) or ()
     return QuorumFacts(
         leg_id=read_id(body["id"]),
@@ -213,7 +212,9 @@ def _hands(body: Body) -> dict[str, frozenset[UUID]]:
 
 
 def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
-    person, bound = person_in(body["person"]), _bound(leg, number=body["revision"], author=body["author"])
+    given_by = body["person"]  # known already, or as the whole gather tells it
+    person = given_by if isinstance(given_by, PersonFacts) else person_in(given_by)
+    bound = _bound(leg, number=body["revision"], author=body["author"])
     claim = Claim(
         statement=b64decode(body["statement"]),
         statement_hash=body["statement_hash"],
@@ -247,18 +248,6 @@ def _sign_off(body: Body, *, leg: Body, installation: UUID) -> SignOffFacts:
         revision=claim.revision,
         proof=said.by.get("credential", "") if said else "",
         **place_in(body["in_place_of"], signer=person, at=claim.given_at),
-    )
-
-
-def _calendar(body: Body) -> CalendarFacts:
-    return CalendarFacts(
-        kind=body["kind"],
-        title=body["title"],
-        zone=body["zone"],
-        covers_now=body["covers"],
-        starts_at=_some_moment(body["starts_at"]),
-        ends_at=_some_moment(body["ends_at"]),
-        expanded_until=_some_moment(body["expanded_until"]),
     )
 
 

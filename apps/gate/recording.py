@@ -29,8 +29,9 @@ PARTS = {
     "told": "insert into audit_entry (id, event, at, subject, refs, body) select $14, $15, $6, $16, $17, $18 {from_taken}",
     "used": "update gate_gatetoken set used_at = $6 {from_taken} where gate_gatetoken.id = $2",
 }
-TICKET = """insert into gate_ticket (public_id, evaluation_id, action, binds, payload, key_id, signature, issued_at, expires_at)
-    select {0}, $5, {1}, {2}, {3}, {4}, {5}, $6, {6} """
+TICKETS = """insert into gate_ticket (public_id, evaluation_id, action, binds, payload, key_id, signature, issued_at, expires_at)
+    select v.public_id, $5, v.action, v.binds, v.payload, v.key_id, v.signature, $6, v.expires_at
+    from (values {rows}) as v(public_id, action, binds, payload, key_id, signature, expires_at) {and_taken}"""
 # `synchronous_commit` holds for this one transaction: a DENY may be lost with the power, an ALLOW may not. It is looked at
 # when the transaction ends, so it may be set last.
 WRITTEN = "select set_config('synchronous_commit', $1, true)"
@@ -41,13 +42,24 @@ def answer_statement(parts: frozenset[str], *, tickets: int, keyed: bool) -> Sta
     """The statement with only the parts this answer needs: starting a part costs as much as running it."""
     from_taken = "from taken" if keyed else ""
     written = {name: part.format(from_taken=from_taken) for name, part in PARTS.items() if name in parts}
-    for number in range(tickets):
-        first = len(TYPES) + len(TICKET_TYPES) * number + 1
-        written[f"ticket_{number}"] = TICKET.format(*(f"${first + place}" for place in range(len(TICKET_TYPES)))) + from_taken
+    if tickets:
+        rows = ", ".join(_ticket_row(number) for number in range(tickets))
+        written["handed"] = TICKETS.format(rows=rows, and_taken="cross join taken" if keyed else "")
     named = [*(name for name in PARTS if name in parts), *([f"handed_{tickets}"] if tickets else []), *(["keyed"] if keyed else [])]
     steps = [*([TAKEN] if keyed else []), *(f"{name} as ({part})" for name, part in written.items())]
     written_all = ",\n  ".join(steps)
     return Statement("_".join(["gate_answer", *named]), f"with {written_all} {WRITTEN} {from_taken}", TYPES + TICKET_TYPES * tickets)
+
+
+def _ticket_row(number: int) -> str:
+    first = len(TYPES) + len(TICKET_TYPES) * number + 1
+    return "(" + ", ".join(f"${first + place}" for place in range(len(TICKET_TYPES))) + ")"
+
+
+@cache
+def _parts(*, asked: bool, answered: bool, used: bool) -> frozenset[str]:
+    wanted = {"asked": asked, "answered": answered, "told": True, "used": used}
+    return frozenset(name for name, is_in in wanted.items() if is_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +91,7 @@ def write_answer(asked: Asked, *, at: datetime, verdict: Verdict, record: bytes 
     """Write one answer; False where another request has taken the key meanwhile and nothing was written.
 
     `record` is None where the answer is the one already recorded; `at` is the moment that was judged."""
-    wanted = {"asked": asked.is_new, "answered": record is not None, "told": True, "used": asked.notes_use}
-    parts = frozenset(name for name, is_in in wanted.items() if is_in)
+    parts = _parts(asked=asked.is_new, answered=record is not None, used=asked.notes_use)
     entry_id, event, _, subject, refs, body = entry.columns
     values = [
         "on" if verdict.verdict is Answer.ALLOW else "off",

@@ -109,8 +109,9 @@ SCHEMAS: dict[str, Schema] = {
             "cure": _text("What changes it."),
             "who": _text("Who can act."),
             "until": _maybe("The moment it ends by itself.", **MOMENT),
+            "url": _text("Where a person acts on it.", format="uri"),
         },
-        required=("rule", "effect", "code", "until"),
+        required=("rule", "effect", "code", "until", "url"),
     ),
     "GateWay": _object(
         {

@@ -12,10 +12,11 @@ from typing import Any
 from uuid import UUID
 
 from apps.core.canonical import utc_seconds
+from apps.core.compact_json import sorted_ascii_json
+from apps.core.ids import id_text
 from apps.core.signing import SigningKey, verifies
 from apps.gate.rules import Action
 
-_write = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:changecontrol:ticket:v1"
@@ -62,7 +63,7 @@ class Permit:
         """One digest of everything it permits, times and ids of its making left out."""
         parts = (
             self.action,
-            self.target,
+            id_text(self.target),
             *self.identities,
             self.leg,
             self.revision_digest,
@@ -93,7 +94,7 @@ class Signed:
 
 def issue(permit: Permit, *, key: SigningKey) -> Signed:
     """Sign a permit."""
-    payload = _write(_statement(permit)).encode()
+    payload = sorted_ascii_json(_statement(permit))
     signature = key.sign(pae(payload))
     return Signed(payload, signature.key_id, signature.value)
 
@@ -139,14 +140,14 @@ def _decoded(text: str) -> bytes:
 def _statement(permit: Permit) -> dict[str, Any]:
     predicate = {
         "schema": 1,
-        "ticket": str(permit.id),
-        "installation": str(permit.installation),
-        "evaluation": str(permit.evaluation),
+        "ticket": id_text(permit.id),
+        "installation": id_text(permit.installation),
+        "evaluation": id_text(permit.evaluation),
         "action": permit.action.value,
         "service": permit.service,
         "environment": permit.environment,
         "asked": dict(zip(("service", "environment"), permit.asked, strict=True)),
-        "target": str(permit.target),
+        "target": id_text(permit.target),
         "identities": list(permit.identities),
         "change": permit.change,
         "leg": permit.leg,

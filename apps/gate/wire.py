@@ -5,15 +5,16 @@ speaks on Django's, because there it must see what that transaction has locked a
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+import orjson
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -35,7 +36,7 @@ PLAN_OURS = f"with before as materialized (select {_HELD}) select {', '.join(PLA
 PLAN_THEIRS = "select " + ", ".join(f"set_config('{name}', %s, true)" for name in PLANNING)
 OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "application_name": "changecontrol gate"}
 OIDS = {"bytea": 17, "text": 25, "text[]": 1009, "timestamptz": 1184, "bigint": 20, "uuid": 2950, "uuid[]": 2951, "bytea[]": 1001,
-        "boolean": 16, "smallint": 21, "timestamptz[]": 1185}  # fmt: skip
+        "boolean": 16, "bigint[]": 1016, "smallint": 21, "timestamptz[]": 1185}  # fmt: skip
 WELL = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
 Row = list[bytes | None]
 
@@ -146,7 +147,7 @@ def _run(connection: psycopg.Connection[Any], prepared: set[str], statement: Sta
         _check(connection, libpq.prepare(statement.key, statement.text.encode(), types))
         prepared.add(statement.name)
     # The stub of psycopg.pq knows no NULL.
-    values: list[Any] = [value if value is None or type(value) is bytes else _encoded(value) for value in parameters]
+    values: list[Any] = [None if value is None else ENCODED.get(type(value), _encoded)(value) for value in parameters]
     result = libpq.exec_prepared(statement.key, values, statement.formats)
     _check(connection, result)
     return [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
@@ -158,7 +159,7 @@ def _check(connection: psycopg.Connection[Any], result: pq.abc.PGresult) -> None
 
 
 def _encoded(value: object) -> bytes | None:
-    match value:  # what there is most of comes first
+    match value:
         case None | bytes():
             return value
         case str():
@@ -166,7 +167,7 @@ def _encoded(value: object) -> bytes | None:
         case UUID():
             return str(value).encode()
         case list() | tuple():
-            return b"{" + b",".join(_quoted(item) for item in value) + b"}"
+            return _array(value)
         case bool():
             return b"t" if value else b"f"
         case int():
@@ -177,8 +178,33 @@ def _encoded(value: object) -> bytes | None:
             raise TypeError(f"{type(value).__name__} is no parameter of a statement.")
 
 
+def _array(value: Sequence[object]) -> bytes:
+    return b"{" + b",".join([_quoted(item) for item in value]) + b"}"
+
+
+def _moment(value: datetime) -> bytes:
+    # What `isoformat` writes, in a fifth of its time, where the zone is UTC itself.
+    return orjson.dumps(value)[1:-1] if value.tzinfo is UTC else value.isoformat().encode()
+
+
 def _quoted(value: object) -> bytes:
-    text = b"\\x" + value.hex().encode() if isinstance(value, bytes) else _encoded(value)
+    if isinstance(value, bytes):
+        text: bytes | None = b"\\x" + value.hex().encode()
+    else:
+        text = value.encode() if type(value) is str else _encoded(value)
     if text is None:
         return b"NULL"
     return b'"' + text.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+# By the very type, which is asked for most; what only descends from one of these is told apart above.
+ENCODED: dict[type, Callable[[Any], bytes | None]] = {
+    bytes: bytes,
+    str: str.encode,
+    UUID: lambda value: orjson.dumps(value)[1:-1],
+    bool: lambda value: b"t" if value else b"f",
+    int: lambda value: str(value).encode(),
+    datetime: _moment,
+    list: _array,
+    tuple: _array,
+}

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.urls import reverse_lazy
 
 from apps.accounts.models import Person
 from apps.catalog.access import environments_in_order, services_for
@@ -18,6 +19,7 @@ from apps.gate.trying import LONGEST
 from apps.home.deciding_forms import Said, Shown
 
 ALL = "*"
+LONGEST_NAMES = 4000
 ACTIONS = [(Action.DEPLOY.value, "Deploy"), (Action.ROLLBACK.value, "Roll back")]
 DETAILS = [
     (Detail.FULL.value, "Everything: sentences, names, cures"),
@@ -55,11 +57,26 @@ class Line(forms.CharField):
         """Everything is said by `validate`: one sentence for one mistake."""
 
 
+class Suggesting(forms.TextInput):
+    """A field under which the server says how its last word could go on."""
+
+    suggests = True
+
+    def __init__(self, *, route: str) -> None:
+        asked = {"hx-get": reverse_lazy(route), "hx-trigger": "focus, input changed delay:120ms", "hx-target": "#suggestions"}
+        super().__init__(attrs={"data-suggest": True, **asked, "hx-sync": "this:replace", "autocomplete": "off", "spellcheck": "false"})
+
+
 class Scoped(Shown):
     """What somebody may ask the gate for, and how long."""
 
     name = Line(label="Name", longest=120, help_text="By which people know it, such as the pipeline's name.")
-    services = Line(label="Services", longest=4000, help_text="Short names with commas between, or * for all, also those to come.")
+    services = Line(
+        label="Services",
+        longest=LONGEST_NAMES,
+        widget=Suggesting(route="home:gate_services"),
+        help_text="Short names with commas between, or * for all, also those to come.",
+    )
     environments = forms.MultipleChoiceField(label="Environments", widget=forms.CheckboxSelectMultiple, error_messages=SOME)
     actions = forms.MultipleChoiceField(
         label="Actions", choices=ACTIONS, widget=forms.CheckboxSelectMultiple, initial=[Action.DEPLOY.value], error_messages=SOME

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.forms import Form
 
@@ -65,6 +66,10 @@ class Sheet:
     def said_items(self) -> list[ItemRow]:
         """The rows that name something, in the order in which the content counts its items."""
         return [row for row in self.items if isinstance(row, ItemRow) and row.says_something]
+
+    def asked_as(self) -> dict[UUID, str]:
+        """For each service whose version was written as a branch or a tag, that name."""
+        return {item.service_id: row.name_said for row in self.said_items() if row.name_said and (item := row.item)}
 
     def targets(self) -> list[Target]:
         """Where it goes, as far as that is known."""

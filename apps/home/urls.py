@@ -79,6 +79,7 @@ urlpatterns = [
     path("gate/ask/", gate.gate_asking, name="gate_asking"),
     path("gate/identity/", credentials.gate_tokens, name="gate_tokens"),
     path("gate/identity/tokens/new/", credentials.new_gate_token, name="new_gate_token"),
+    path("gate/identity/services/", credentials.gate_services, name="gate_services"),
     path("gate/identity/tokens/<uuid:public_id>/", credentials.gate_token, name="gate_token"),
     path("gate/identity/tokens/<uuid:public_id>/rotation/", credentials.gate_token_rotation, name="gate_token_rotation"),
     path("gate/identity/tokens/<uuid:public_id>/revocation/", credentials.gate_token_revocation, name="gate_token_revocation"),

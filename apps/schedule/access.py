@@ -35,6 +35,7 @@ class Wall:
     source_ref: str = ""
     lifted_at: datetime | None = None
     lifted_by: str = ""
+    shuts: bool = False  # a window that is over, and the last of its scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +169,20 @@ def _wall(row: CalendarRule | Hold, scope: Scope, now: datetime) -> Wall:
             lifted_at=row.lifted_at,
             lifted_by=row.lifted_by,
         )
+    stretch = _next_stretch(row, now)
     return Wall(
         id=row.public_id,
         kind=row.kind,
         title=row.title,
         reason=row.reason,
         scope=scope,
-        stretch=_next_stretch(row, now),
+        stretch=stretch,
         time_zone=row.time_zone,
         placed_at=row.declared_at,
         placed_by=row.declared_by,
         lifted_at=row.lifted_at,
         lifted_by=row.lifted_by,
+        shuts=row.lifted_at is None and stretch.ends_at <= now < row.live_until,
     )
 
 
@@ -190,7 +193,7 @@ def _next_stretch(rule: CalendarRule, now: datetime) -> Stretch:
 
 
 def _stands(wall: Wall, now: datetime) -> bool:
-    return wall.stretch is None or wall.stretch.holds(now)
+    return wall.stretch is None or wall.shuts or wall.stretch.holds(now)
 
 
 def _begins(wall: Wall) -> datetime:

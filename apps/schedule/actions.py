@@ -14,9 +14,10 @@ from apps.core.refusals import BadContent, Refused
 from apps.core.texts import read_line, read_text
 from apps.core.verbs import verb
 from apps.schedule.access import find_scope
-from apps.schedule.facts import Scope, mover_of, scopes_named, slot_facts, wall_facts
+from apps.schedule.facts import Scope, last_window, mover_of, scopes_named, slot_facts, wall_facts, window_before
 from apps.schedule.models import CalendarRule, Hold, HoldSource, RuleKind, Slot
 from apps.schedule.rules import (
+    FOR_GOOD,
     read_stretch,
     why_not_declare,
     why_not_lift,
@@ -61,7 +62,7 @@ def declare_window(
     reason: str = "",
     now: datetime | None = None,
 ) -> CalendarRule:
-    """Allow deploying for a stretch of time: where there are windows, it is allowed inside them alone."""
+    """Allow deploying for a stretch of time: where there are windows, it is allowed inside them alone, and after the last one not at all."""
     take_calendar_guard()
     words = _read_words(title, reason)
     return _declare(RuleKind.WINDOW, words, (scope_kind, scope_id), starts_at, ends_at, time_zone=time_zone, by=by, now=now)
@@ -75,7 +76,7 @@ def lift_freeze(*, rule_id: int, by: Actor, reason: str = "", now: datetime | No
 
 @verb
 def lift_window(*, rule_id: int, by: Actor, reason: str = "", now: datetime | None = None) -> CalendarRule:
-    """Take a window back."""
+    """Take a window back; the one before it shuts again. Lifted after its end, it shuts no more: every time is allowed."""
     return _lift_rule(rule_id, RuleKind.WINDOW, Event.WINDOW_LIFTED, by=by, reason=reason, now=now)
 
 
@@ -182,12 +183,15 @@ def _declare(
     stretch = read_stretch(starts_at, ends_at, time_zone=time_zone)
     if errors := why_not_wall(stretch, now=now):
         raise BadContent(errors)
+    if kind is RuleKind.WINDOW and (last := last_window(scope.number)):
+        last.live_until = last.covers[-1].ends_at
+        last.save(update_fields=["live_until"])
     rule = CalendarRule.objects.create(
         kind=kind,
         scope=scope.number,
         covers=[stretch],
         time_zone=time_zone,
-        live_until=stretch.ends_at,
+        live_until=stretch.ends_at if kind is RuleKind.FREEZE else FOR_GOOD,
         declared_at=now,
         declared_by=actor_text(by),
         **words,
@@ -204,8 +208,12 @@ def _lift_rule(rule_id: int, kind: RuleKind, event: Event, *, by: Actor, reason:
     if refusal := why_not_lift(wall_facts(rule), by=mover_of(person_by_actor(by), scope.within), now=now):
         raise Refused(refusal, about=rule.reference)
     said = read_text(reason, field="reason", longest=LONGEST_REASON)
+    was_last, rule.live_until = rule.live_until == FOR_GOOD, rule.covers[-1].ends_at
     rule.lifted_at, rule.lifted_by = now, actor_text(by)
-    rule.save(update_fields=["lifted_at", "lifted_by"])
+    rule.save(update_fields=["live_until", "lifted_at", "lifted_by"])
+    if was_last and rule.live_until > now and (before := window_before(rule)):
+        before.live_until = FOR_GOOD
+        before.save(update_fields=["live_until"])
     _record_rule(event, rule, scope, by=by, at=now, details={"title": rule.title, "reason": said})
     return rule
 

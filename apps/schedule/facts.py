@@ -16,7 +16,7 @@ from apps.changes.states import LegState, State
 from apps.core.references import Reference
 from apps.core.together import read_together
 from apps.schedule.models import CalendarRule, Hold, Reservation, RuleKind, Slot
-from apps.schedule.rules import Mover, SlotFacts, WallFacts
+from apps.schedule.rules import FOR_GOOD, Mover, SlotFacts, WallFacts
 from apps.schedule.stretches import Stretch
 
 SCOPE_SIZE = 1_000_000_000
@@ -139,6 +139,17 @@ def wall_facts(row: CalendarRule | Hold) -> WallFacts:
     if isinstance(row, Hold):
         return WallFacts("hold", row.reason, None, is_lifted=row.lifted_at is not None)
     return WallFacts(row.kind.lower(), row.title, row.live_until, is_lifted=row.lifted_at is not None)
+
+
+def last_window(scope: int) -> CalendarRule | None:
+    """The window of a scope that shuts it after its end; the caller has the guard."""
+    return CalendarRule.objects.filter(scope=scope, kind=RuleKind.WINDOW, lifted_at__isnull=True, live_until=FOR_GOOD).first()
+
+
+def window_before(lifted: CalendarRule) -> CalendarRule | None:
+    """The window that shut the scope before this one did, whether it is over or not."""
+    others = CalendarRule.objects.filter(scope=lifted.scope, kind=RuleKind.WINDOW, lifted_at__isnull=True).exclude(pk=lifted.pk)
+    return others.order_by("-live_until", "-pk").first()
 
 
 def slot_facts(change: Change, leg: Leg) -> SlotFacts:

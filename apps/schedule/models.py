@@ -9,6 +9,7 @@ from apps.core.ids import new_id
 from apps.core.locks import Lockable
 from apps.core.references import Reference, reference
 from apps.schedule.fields import MomentRanges
+from apps.schedule.rules import FOR_GOOD
 
 
 class RuleKind(models.TextChoices):
@@ -37,7 +38,7 @@ class CalendarRule(models.Model):
     scope = models.BigIntegerField()  # catalog.models.scope_number
     covers = MomentRanges()
     time_zone = models.CharField(max_length=64)
-    live_until = models.DateTimeField()  # the end of the last range: past rules are never read
+    live_until = models.DateTimeField()  # the end of the last range, or FOR_GOOD for a scope's last window: past rules are never read
     expanded_until = models.DateTimeField(null=True)  # how far `covers` is written out; null where nothing recurs
     declared_at = models.DateTimeField()
     declared_by = models.CharField(max_length=80)
@@ -52,6 +53,11 @@ class CalendarRule(models.Model):
             models.CheckConstraint(
                 condition=Q(lifted_at__isnull=True, lifted_by="") | (Q(lifted_at__isnull=False) & ~Q(lifted_by="")),
                 name="rule_lifted_at_and_by",
+            ),
+            models.UniqueConstraint(
+                fields=["scope"],
+                condition=Q(kind="WINDOW", lifted_at__isnull=True, live_until=FOR_GOOD),
+                name="one_last_window_per_scope",
             ),
         ]
 

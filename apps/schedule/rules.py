@@ -1,7 +1,7 @@
 """Who may move the walls and the slots, and when; what a wall must say. Pure answers over frozen facts."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from apps.schedule.stretches import NoSuchTime, Stretch, moment_of
 
 FIRST_YEAR, LAST_YEAR = 2000, 2199
 LONGEST_WALL = timedelta(days=400)
+FOR_GOOD = datetime(9000, 1, 1, tzinfo=UTC)  # how long the last window of a scope is read: what it shuts stays shut after it
 WALL_ROLES = frozenset({Role.RELEASE_MANAGER})
 HOLD_ROLES = frozenset({Role.OPERATOR, Role.RELEASE_MANAGER})
 

@@ -138,4 +138,5 @@ def rows(shown: Iterable[Wall], names: dict[str, str], roles: Roles | None, *, n
 
 def facts_of(wall: Wall) -> WallFacts:
     """What the rule about lifting asks."""
-    return WallFacts(wall.kind.lower(), wall.title, wall.stretch.ends_at if wall.stretch else None, is_lifted=wall.lifted_at is not None)
+    ends_at = wall.stretch.ends_at if wall.stretch and not wall.shuts else None
+    return WallFacts(wall.kind.lower(), wall.title, ends_at, is_lifted=wall.lifted_at is not None)

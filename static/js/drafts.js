@@ -24,13 +24,13 @@ const fill = (form, draft) => {
 };
 
 const tell = (form, draft, before) => {
-  const note = document.createElement("div");
-  note.className = "note tone-ink";
-  note.setAttribute("role", "status");
-  const at = new Date(draft.at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const at = `at ${new Date(draft.at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: document.body.dataset.zone || undefined })}`;
+  const said = form.querySelector("[data-restored] time"); // the server brought something back too: one note, in the reader's zone
+  if (said) { said.replaceWith(at); return; }
+  const note = Object.assign(document.createElement("div"), { className: "note tone-ink", role: "status" });
   const undo = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-sm", textContent: "Drop it" });
   undo.addEventListener("click", () => { fill(form, { values: before }); sessionStorage.removeItem(keyOf(form)); touched.delete(form); note.remove(); });
-  note.append(Object.assign(document.createElement("span"), { textContent: `What you typed at ${at} is back. ` }), undo);
+  note.append(Object.assign(document.createElement("span"), { textContent: `What you typed ${at} is back. ` }), undo);
   (form.querySelector(".stack") ?? form).prepend(note);
 };
 

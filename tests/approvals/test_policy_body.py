@@ -45,6 +45,12 @@ def test_wording_that_asks_for_no_factors_keeps_the_bytes_it_had_before_it_could
     )
 
 
+def test_wording_that_asks_for_no_report_keeps_the_bytes_it_had_before_it_could():
+    assert policy_bytes({**default_body(), "require_evidence": False}) == policy_bytes(default_body())
+    assert read(default_body()).require_evidence is False
+    assert read({**default_body(), "require_evidence": True}).require_evidence is True
+
+
 @pytest.mark.parametrize(
     ("switches", "strength"),
     [

@@ -168,7 +168,7 @@ def test_states_in_time():
 def test_named_rules_are_lifted_and_what_means_the_gate_never_is(kept):
     assert lifted_by("GATE", {kept, "hold"}) == {"hold"}
     assert lifted_by("FREEZE", {kept, "hold"}) == {"freeze", "window", "slot"}
-    assert lifted_by("EMERGENCY", {"hold"}) == {"approval", "settings", "promotion"}
+    assert lifted_by("EMERGENCY", {"hold"}) == {"approval", "settings", "promotion", "evidence"}
 
 
 def test_debt_refuses_asking_and_agreeing_and_names_the_review():

@@ -42,6 +42,11 @@ def addresses(world: Town) -> dict[str, list[str]]:
 
 def complaints(page: Page, address: str) -> Iterator[str]:
     page.goto(address)
+    yield from problems(page, address)
+
+
+def problems(page: Page, address: str) -> Iterator[str]:
+    """What is wrong with the page as it stands."""
     page.evaluate(AXE)
     yield from (f"{address}: {one}" for one in page.evaluate(RUN))
     if (too_wide := page.evaluate(SIDEWAYS)) > 0:

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.browser.test_agreement import make_change
+from tests.browser.test_gate import asked
 
 SIZES = {"wide": {"width": 1440, "height": 900}, "narrow": {"width": 390, "height": 844}}
 LEAST = 15_000  # bytes: an empty page compresses to less
@@ -32,10 +34,15 @@ def test_pages_that_people_spend_their_day_in_are_pictured(world, look_as, folde
     }
 
     for name, (person, address) in pages.items():
-        window = look_as(person, viewport=SIZES[size], color_scheme=scheme)
-        window.goto(address)
-        picture = folder / f"{name}-{size}-{scheme}.png"
-        window.screenshot(path=picture, full_page=True)
-        window.context.close()
+        pictured(look_as(person, viewport=SIZES[size], color_scheme=scheme), address, folder / f"{name}-{size}-{scheme}.png")
+    address = f"/gate/{asked(world)}/"  # production is frozen and held from here on
+    pictured(look_as(world.developer, viewport=SIZES[size], color_scheme=scheme), address, folder / f"gate-{size}-{scheme}.png")
 
-        assert picture.stat().st_size > LEAST
+
+def pictured(window: Page, address: str, picture: Path) -> None:
+    """Take a picture of a whole page that has something to show."""
+    window.goto(address)
+    window.screenshot(path=picture, full_page=True)
+    window.context.close()
+
+    assert picture.stat().st_size > LEAST

@@ -4,8 +4,10 @@ import pytest
 from django.test import Client
 
 from apps.accounts.actions import issue_personal_token
+from apps.accounts.roles import Role
 from apps.deployments.models import Deployment
 from apps.deployments.pipelines import note_silent
+from apps.gate.actions import revoke_gate_token, rotate_gate_token
 from apps.gate.rules import Action
 from tests.deployments.test_pipelines import silence
 from tests.factories.accounts import make_person
@@ -69,6 +71,67 @@ def test_nobody_finds_what_another_pipeline_began_or_of_another_version(job):
 
     assert ids(found(job, secret=other)) == []
     assert ids(found(job, OTHER_COMMIT)) == []
+
+
+def rotate(token, **more):
+    """The next token of a pipeline, and its secret."""
+    issued = rotate_gate_token(token.pk, by=make_person(Role.ADMINISTRATOR).actor, **({"days": 30, "hours": 1} | more))
+    return issued.token, issued.secret
+
+
+def test_rotated_token_finds_and_reports_what_the_one_before_began(job):
+    job.begin()
+    job.report("started")
+    first, old = job.token, job.secret
+    second, _ = rotate(first)
+    _, job.secret = rotate(second)
+    revoke_gate_token(first.pk, by=make_person(Role.ADMINISTRATOR).actor)
+
+    answer = found(job)
+
+    assert ids(answer) == [job.id]
+    assert job.report("succeeded", sequence=answer.json()["deployments"][0]["sequence"] + 1).status_code == 200
+    assert (job.order.state, found(job, secret=old).status_code) == ("SUCCEEDED", 401)
+
+
+def test_token_that_goes_on_for_a_while_finds_what_its_successor_began(job):
+    first = job.secret
+    _, job.secret = rotate(job.token)
+    job.begin()
+
+    assert ids(found(job, secret=first)) == [job.id]
+
+
+def test_ticket_of_a_token_is_spent_by_the_one_it_was_rotated_into_and_once(job):
+    ticket = job.tickets()["ticket"]
+    begun = job.send(ticket, key="run-7")
+    _, job.secret = rotate(job.token)
+
+    again, other = job.send(ticket, key="run-7"), job.send(ticket, key="run-8")
+    job.id = begun.json()["id"]
+
+    assert (again.status_code, again.content, again.headers["Idempotency-Replayed"]) == (201, begun.content, "true")
+    assert (other.status_code, other.json()["code"]) == (409, "ticket_spent")
+    assert job.report("succeeded").status_code == 200
+
+
+def test_key_of_the_one_before_with_another_request_is_refused(job):
+    ticket = job.tickets()["ticket"]
+    job.send(ticket, key="run-7")
+    _, job.secret = rotate(job.token)
+
+    answer = job.send(ticket, key="run-7", run={"system": "jenkins", "id": "8"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "key_reused")
+
+
+def test_token_of_the_same_name_and_scope_that_was_not_rotated_finds_nothing(job):
+    job.begin(key="run-7")
+    rotate(job.token)
+    _, other = make_gate_token(actions=(Action.DEPLOY, Action.ROLLBACK), name=job.token.name)
+    _, another = rotate(make_gate_token(actions=(Action.DEPLOY, Action.ROLLBACK))[0])
+
+    assert [ids(found(job, secret=secret)) for secret in (other, another)] == [[], []]
 
 
 def test_what_a_worker_carries_out_is_not_found(job):

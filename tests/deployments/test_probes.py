@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from apps.catalog.versions import Version
+from apps.core import deadlines
 from apps.deployments import probes
 from apps.deployments.logs import CAPPED, LARGEST, append_log, readable
 from apps.deployments.models import Deployment, LogChunk
@@ -18,7 +19,7 @@ from apps.deployments.rules.verdicts import Sample
 from tests.conftest import NOW
 from tests.deployments.test_rules import a_check
 from tests.factories.deployments import DeploymentFactory
-from tests.gate.test_issuer_keys import dripping
+from tests.gate.test_slow_issuers import OK, dripping
 
 COMMIT = "4a" * 20
 VERSION = Version("3.18.1", (f"git:{COMMIT}",))
@@ -64,10 +65,20 @@ def test_drip_is_read_for_seconds_only(monkeypatch):
             return datetime(2026, 11, 20, tzinfo=tz) + timedelta(seconds=next(ticks))
 
     monkeypatch.setattr(probes, "datetime", Hasty)
-    with dripping(b"x" * 100) as (url, sent):
+    with dripping(OK + b"Content-Length: 100\r\n\r\n", b"x" * 100) as (url, sent):
         answer = fetch(url)
 
     assert (answer.status, 0 < len(answer.body) < 100, sent[0] < 100) == (200, True, True)
+
+
+def test_headers_that_drip_are_a_silence(monkeypatch):
+    ticks = iter(range(1000))
+    monkeypatch.setattr(deadlines, "monotonic", lambda: next(ticks) / 4)
+    with dripping(OK, b"X-And-More: of it\r\n" * 20) as (url, sent):
+        answer = fetch(url)
+
+    assert (answer.status, answer.silence, answer.is_our_fault) == (0, "The deadline has passed.", False)
+    assert sent[0] < 50
 
 
 @pytest.mark.parametrize(

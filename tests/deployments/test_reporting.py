@@ -1,5 +1,7 @@
 """Every report in every state: what it does, and which is refused. And what may settle a deployment of CI."""
 
+from dataclasses import replace
+
 import pytest
 
 from apps.accounts.roles import Role
@@ -8,7 +10,16 @@ from apps.deployments.actions import abort_deployment, roll_back_deployment, set
 from apps.deployments.models import Deployment
 from apps.deployments.pipelines import note_silent
 from apps.deployments.rules.orders import Truth
-from apps.deployments.rules.reporting import MOST_REPORTS, Effect, Kind, ReportFacts, effect_of, why_not_report
+from apps.deployments.rules.reporting import (
+    LARGEST_SEQUENCE,
+    LONGEST_LEAP,
+    MOST_REPORTS,
+    Effect,
+    Kind,
+    ReportFacts,
+    effect_of,
+    why_not_report,
+)
 from apps.deployments.states import MOVES_OF_CI, State
 from apps.deployments.transitions import IllegalMove, move
 from tests.conftest import NOW
@@ -82,6 +93,44 @@ def test_progress_has_an_end_and_the_end_is_taken_even_then():
 )
 def test_what_says_only_what_is_known_has_an_end_too(state, kind):
     assert answered(ReportFacts("DEP-1", state, kind, 9, newest=5, taken=MOST_REPORTS)) == "too_many_reports"
+
+
+@pytest.mark.parametrize(("state", "kind"), sorted(TABLE))
+def test_number_that_leaps_is_refused_in_every_state(state, kind):
+    far = ReportFacts("DEP-1", state, kind, 7 + LONGEST_LEAP, newest=7, taken=1)
+
+    assert answered(far) == TABLE[state, kind]
+    assert answered(replace(far, sequence=8 + LONGEST_LEAP)) == "leaps"
+    assert answered(replace(far, sequence=LARGEST_SEQUENCE)) == "leaps"
+
+
+def test_end_has_a_number_however_far_every_report_before_it_leaps():
+    facts = ReportFacts("DEP-1", State.RUNNING, Kind.PROGRESS, 0)
+    while answered(replace(facts, sequence=facts.newest + LONGEST_LEAP)) is Effect.HEARD:
+        facts = replace(facts, newest=facts.newest + LONGEST_LEAP, taken=facts.taken + 1)
+    doubted = replace(facts, kind=Kind.FAILED, has_switched=True, sequence=facts.newest + LONGEST_LEAP)
+    ended = replace(doubted, kind=Kind.ROLLED_BACK, state=State.NEEDS_HUMAN, newest=doubted.sequence, sequence=doubted.sequence + 1)
+
+    assert facts.taken == MOST_REPORTS
+    assert (answered(doubted), answered(ended)) == (Effect.NEEDS_HUMAN, Effect.WENT_BACK)
+    assert ended.sequence < LARGEST_SEQUENCE
+
+
+def test_numbers_that_are_moments_are_no_leaps():
+    first = ReportFacts("DEP-1", State.RUNNING, Kind.STARTED, int(NOW.timestamp() * 1000))
+    assert answered(first) is HEARD
+
+
+def test_report_that_leaps_is_told_its_number_and_the_end_is_taken(db):
+    job = Job()
+    job.begin()
+    job.report("started")
+
+    far = job.report("progress", sequence=LARGEST_SEQUENCE)
+
+    said = far.json()
+    assert (far.status_code, said["code"], said["cure"]) == (409, "leaps", "Send it with the number 2, and count on from there.")
+    assert job.report("succeeded").json()["deployment"]["state"] == "SUCCEEDED"
 
 
 @pytest.mark.django_db

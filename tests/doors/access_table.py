@@ -208,6 +208,7 @@ TABLE = {
     "home:version": PAGE,
     "home:gate_tokens": Access(reads=AUDITORS | ADMINISTRATORS),
     "home:new_gate_token": Access(reads=ADMINISTRATORS, acts=ADMINISTRATORS),
+    "home:gate_services": Access(reads=ADMINISTRATORS),
     "home:gate_token": Access(reads=AUDITORS | ADMINISTRATORS),
     "home:gate_token_rotation": act(ADMINISTRATORS),
     "home:gate_token_revocation": act(ADMINISTRATORS),

@@ -55,6 +55,8 @@ class UndeclaredFactory(DjangoModelFactory):
     target = factory.SubFactory(TargetFactory)
     label = "3.19.0-hotfix"
     identities = factory.LazyFunction(lambda: [OTHER_COMMIT])
+    sources = factory.LazyAttribute(lambda made: [made.source])
+    source = ""
     seen_at = last_seen_at = NOW
     seen_by = "SYSTEM:test"
 

@@ -8,7 +8,8 @@ from apps.approvals.facts import exceptions_facts, quorum_facts, read_exceptions
 from apps.approvals.rules import ExceptionFacts
 from apps.catalog.models import Arrival, Environment, Service, Target
 from apps.changes.content import PARTS, content_from_bytes, revision_digest
-from apps.changes.models import Leg, LegIdentity
+from apps.changes.evidence.kinds import Kind
+from apps.changes.models import EvidenceUpload, Leg, LegIdentity
 from apps.core.canonical import digest
 from apps.gate.legs import LEGS
 from apps.gate.models import GateToken, RuleMode
@@ -19,6 +20,7 @@ from apps.gate.rules import (
     ClosedFacts,
     Detail,
     EnvironmentFacts,
+    EvidenceFacts,
     Facts,
     HoldFacts,
     LegFacts,
@@ -41,7 +43,8 @@ def gather_plainly(question: Question, *, now: datetime) -> Facts:
         else None
     )
     legs = [leg for leg in _named(question, service, environment) if LegIdentity.objects.filter(leg=leg, is_open=True).exists()]
-    closed = [leg for leg in _named(question, service, environment) if leg not in legs]
+    # Closed ones explain a no where no open one is; beside an open one nobody asks for them.
+    closed = [] if legs else _named(question, service, environment)
     scopes = _scopes(service, environment, target)
     return Facts(
         now=now,
@@ -50,7 +53,7 @@ def gather_plainly(question: Question, *, now: datetime) -> Facts:
         service=service and ServiceFacts(service.pk, service.public_id, service.slug, service.name, service.is_restricted, service.retired_at is not None),
         environment=environment and _environment(environment),
         target=target and _target(target),
-        legs=tuple(_leg(leg, now) for leg in legs[:LEGS]),
+        legs=tuple(_leg(leg, question, now) for leg in legs[:LEGS]),
         legs_cut=len(legs) > LEGS,
         closed=tuple(ClosedFacts(leg.change.ref, leg.change.state, leg.state, tuple(leg.item.identities)) for leg in reversed(closed[-4:])),
         calendar=_calendar(scopes, now),
@@ -147,7 +150,21 @@ def _exceptions(leg: Leg, now: datetime) -> tuple[ExceptionFacts, ...]:
     return tuple(facts[pk] for pk in sorted(facts))
 
 
-def _leg(leg: Leg, now: datetime) -> LegFacts:
+def _evidence(leg: Leg, question: Question) -> tuple[EvidenceFacts, ...]:
+    found = []
+    for one in EvidenceUpload.objects.filter(change=leg.change, file__kind__in=["JUNIT", "SARIF"]).select_related("file").order_by("-pk"):
+        counted = one.file.counted
+        if one.file.kind == Kind.JUNIT:
+            bad = counted["failures"] + counted["errors"]
+            counts = counted["tests"] - bad - counted["skipped"], bad
+        else:
+            counts = 0, counted["error"]
+        if set(one.identities) & set(question.identities):
+            found.append(EvidenceFacts(one.name, one.file.kind, frozenset(one.identities), *counts))
+    return tuple(found[:20])
+
+
+def _leg(leg: Leg, question: Question, now: datetime) -> LegFacts:
     revision, change = leg.change.revision, leg.change
     bodies = {part: bytes(getattr(revision, part)) for part in PARTS}
     content = content_from_bytes(bodies)
@@ -174,6 +191,7 @@ def _leg(leg: Leg, now: datetime) -> LegFacts:
         slot=SlotFacts(slot.starts_at, slot.ends_at) if slot else None,
         quorum=quorum,
         kind=change.kind,
+        evidence=_evidence(leg, question),
         exceptions=_exceptions(leg, now),
     )
 

@@ -47,7 +47,7 @@ WHO = st.sampled_from(PEOPLE)
 SIGNERS = st.sampled_from(["bea", "ben", "tom", "max", "mia", "sam", "bea", "tom", "rita"])
 PARTS = st.sampled_from(["scope", "plan", "rollback", "period", "story"])
 LONGEST_WAY = 9 * DAY  # partitions of verdicts are there for so long
-UNTIL = ("freeze", "window", "slot", "period", "hold", "lock", "reservation", "promotion", "settings", "way_back")
+UNTIL = ("freeze", "window", "slot", "period", "hold", "lock", "reservation", "promotion", "evidence", "settings", "way_back")
 
 
 SOMEBODY, PIPELINES = "somebody", "pipelines"
@@ -214,7 +214,7 @@ class Deeds:
 
     @deed(
         rules=st.sampled_from(POLICIES),
-        switch=st.sampled_from(["", "solo", "require_digest", "require_two_factors", "require_passkey"]),
+        switch=st.sampled_from(["", "solo", "require_digest", "require_evidence", "require_two_factors", "require_passkey"]),
         exclude=st.sampled_from([["requester", "last_editor"], ["requester"], ["requester", "implementer"], ["requester", "author"]]),
         promotion=st.sampled_from(["ONE", "ALL"]),
         narrow=st.booleans(),

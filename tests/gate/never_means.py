@@ -8,8 +8,10 @@ from apps.accounts.models import Identity
 from apps.accounts.roles import Role
 from apps.catalog.actions import end_service_role, give_service_role
 from apps.catalog.repositories.passage import Commit, Hand, Passage, as_body
-from apps.changes.models import VersionReading
+from apps.changes.actions import attach_evidence
+from apps.changes.models import Leg, VersionReading
 from apps.changes.readings import ways_of
+from apps.changes.steps.evidence import Piece
 from apps.gate.models import Issuer, Trust
 from apps.gate.rules import Action
 from apps.gate.rules.trusting import Scope
@@ -22,6 +24,11 @@ from tests.gate.ci import PINS
 from tests.gate.never_deeds import NUMBERS, PIPELINES, PLACES, deed
 from tests.gate.never_world import DAY, World
 
+REPORTS = {
+    "passed": b'<testsuite><testcase name="adds"/></testsuite>',
+    "failed": b'<testsuite><testcase name="adds"/><testcase name="takes"><failure/></testcase></testsuite>',
+    "skipped": b'<testsuite><testcase name="adds"><skipped/></testcase></testsuite>',
+}
 NOBODY = "nobody@example.net"
 BY_WHOM = st.sampled_from(["rita", "ruth", "tom", "bea", "max", "rita", "ruth", ""])
 
@@ -49,6 +56,15 @@ class Means:
             self.hands.enrol(person, self.clock)
         else:
             self.tried(remove_passkey, passkey.pk, by=person.actor)
+
+    @deed(
+        number=NUMBERS, name=st.sampled_from(["unit.xml", "smoke.xml"]), report=st.sampled_from(["passed", "passed", "failed", "skipped"])
+    )
+    def show_a_report(self, number, name, report):
+        leg = Leg.objects.filter(change=self.world.changes[number], is_current=True).order_by("-pk").first()
+        if leg is not None:
+            by = leg.change.requester.actor
+            self.tried(attach_evidence, change_id=leg.change_id, leg_id=leg.pk, piece=Piece(name, REPORTS[report]), by=by)
 
     @deed(
         number=NUMBERS,

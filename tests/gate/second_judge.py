@@ -18,13 +18,14 @@ from tests.gate.second_judge_proof import (
     sign_off_said,
 )
 from tests.gate.second_judge_rows import PARTS, Asked, Dump, Human, NotJudged, Row, group_as_stated, human, is_member, stays_as
+from tests.gate.second_judge_shown import is_shown_to_be_well
 
 BILLION = 1_000_000_000
 MOST_LEGS = 8
 OPEN = {"IN_REVIEW", "APPROVED", "IN_PROGRESS"}
 NEVER_OFF = {"version", "used_up", "approval", "signature"}
-PASSED_BY = {"EMERGENCY": {"approval", "settings", "promotion"}, "FREEZE": {"freeze", "window", "slot"}}
-PASSABLE = {"freeze", "window", "slot", "period", "hold", "lock", "reservation", "promotion", "settings", "way_back"}
+PASSED_BY = {"EMERGENCY": {"approval", "settings", "promotion", "evidence"}, "FREEZE": {"freeze", "window", "slot"}}
+PASSABLE = {"freeze", "window", "slot", "period", "hold", "lock", "reservation", "promotion", "evidence", "settings", "way_back"}
 Found = list[tuple[str, str]]  # effect and code
 
 
@@ -313,8 +314,16 @@ def way_back(place: Place, leg: Row | None, facts: Row | None) -> Found:
     return [("BLOCK", "nothing_to_go_back_to")] if by_itself and not place.target["running_identities"] else []
 
 
+def evidence(place: Place, leg: Row | None, facts: Row | None) -> Found:
+    body = policy_of(place, facts) if place.needs == "APPROVED" and facts is not None else None
+    if facts is None or body is None or not body.get("require_evidence"):
+        return []
+    is_well = is_shown_to_be_well(place.rows, facts["change"]["id"], set(facts["identities"]))
+    return [] if is_well else [("BLOCK", "evidence_missing")]
+
+
 CHECKS = (
-    version, used_up, approval, signature, settings, period, window, slot, freeze, hold, lock, free, reservation, promotion, way_back
+    version, used_up, approval, signature, settings, period, window, slot, freeze, hold, lock, free, reservation, promotion, evidence, way_back
 )  # fmt: skip
 RULES = {one.__name__: one for one in CHECKS}
 

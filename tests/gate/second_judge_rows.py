@@ -16,7 +16,7 @@ TABLES = (
     ),
     "catalog_arrival",
     *(f"changes_{name}" for name in ("change", "revision", "item", "leg", "legidentity", "move", "versionreading")),
-    *(f"changes_{name}" for name in ("changemodel", "changemodelversion")),
+    *(f"changes_{name}" for name in ("changemodel", "changemodelversion", "evidencefile", "evidenceupload")),
     *(f"schedule_{name}" for name in ("calendarrule", "hold", "slot", "reservation")),
     *(f"approvals_{name}" for name in ("policy", "policyversion", "signoff", "delegation", "legexception", "exceptionsignature")),
     "approvals_implementer",

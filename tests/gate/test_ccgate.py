@@ -200,10 +200,12 @@ def test_the_jobs_of_a_run_share_a_key():
         "GITHUB_RUN_ID": "9",
         "GITHUB_RUN_ATTEMPT": "2",
         "GITHUB_SERVER_URL": "https://x",
+        "GITHUB_TRIGGERING_ACTOR": "octocat",
     }
     keys = [asked_of(answered(yes()), env=env)[1][0] for env in (job, job, job | {"GITHUB_RUN_ATTEMPT": "3"}, {}, {})]
 
-    assert keys[0][0]["run"] == {"system": "github", "id": "o/r/9", "attempt": 2, "url": "https://x/o/r/actions/runs/9"}
+    run = {"system": "github", "id": "o/r/9", "attempt": 2, "url": "https://x/o/r/actions/runs/9", "actor": "octocat"}
+    assert keys[0][0]["run"] == run
     assert [len({headers["Idempotency-Key"] for _, headers in some}) for some in (keys[:2], keys[1:3], keys[3:])] == [1, 2, 2]
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from apps.gate.client import ccgate
 from apps.gate.rules import Action
 from apps.gate.tickets import issue
 from tests.factories.pipelines import Job
@@ -171,6 +172,57 @@ def test_a_refusal_is_one_and_says_the_cure(kept, status, code):
     assert result.returncode == 1
     assert "REFUSED: A freeze holds." in result.stdout
     assert "Wait." in result.stdout
+
+
+def test_a_file_without_the_ticket_says_where_one_comes_from(kept):
+    kept.write_text(json.dumps({**said(kept), "rollback_ticket": None}))
+
+    result = run("rollback", "--ticket-file", str(kept), *FAST, url="http://127.0.0.1:1")
+
+    assert result.returncode == 3
+    assert "holds no rollback ticket. There is one where people had to agree" in result.stderr
+
+
+CHECKED = {"external_link": {"label": "ALLOWED: payments", "url": "https://cc.example/gate/1/"}}
+
+
+def test_what_was_refused_stands_in_the_summary_below_the_yes(kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    summary, shown = tmp_path / "summary.md", tmp_path / ccgate.ANNOTATIONS
+    summary.write_text("### ALLOWED\n")
+    shown.write_text(json.dumps({"Change Control": [CHECKED]}))
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary), "GITLAB_CI": "true"}
+
+    with serving(begin=problem(409, "frozen")) as (_, url):
+        run("begin", "--ticket-file", str(kept), *FAST, url=url, env=env)
+
+    assert summary.read_text() == "### ALLOWED\n### REFUSED: A freeze holds.\n\n- Wait.\n\n\n\n"
+    refused = {"external_link": {"label": "REFUSED: A freeze holds.", "url": "https://cc.example/gate/1/"}}
+    assert json.loads(shown.read_text())["Change Control"] == [CHECKED, refused]
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"Change Control": 5}', '{"Change Control": [{"external_link": null}]}'])
+def test_what_was_begun_and_reported_leads_to_the_deployment_whatever_stood_there(kept, tmp_path, monkeypatch, damage):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ccgate.ANNOTATIONS).write_text(damage)
+    url_of = {"url": "https://cc.example/deployments/7/"}
+    report = taken(deployment={"id": ID, "state": "SUCCEEDED", **url_of})
+    with serving(begin=answered(begun(), 201), reports=answered(report)) as (_, url):
+        for words in (("begin",), ("report", "succeeded")):
+            result = run(*words, "--ticket-file", str(kept), *FAST, url=url, env={"GITLAB_CI": "true"})
+            assert result.returncode == 0, result.stderr
+
+    links = [one["external_link"] for one in json.loads((tmp_path / ccgate.ANNOTATIONS).read_text())["Change Control"]]
+    assert links == [{"label": "BEGUN: DEP-7: payments in production", **url_of}, {"label": "REPORTED: DEP-7 succeeded", **url_of}]
+
+
+def test_what_could_not_be_told_stands_in_the_summary(kept, tmp_path):
+    summary = tmp_path / "summary.md"
+
+    result = run("begin", "--ticket-file", str(kept), *FAST, url="https://", env={"GITHUB_STEP_SUMMARY": str(summary)})
+
+    assert result.returncode == 3
+    assert summary.read_text().startswith("### COULD NOT TELL: begin\n\n- https:// is no address")
 
 
 def test_begin_is_sent_again_while_the_installation_is_busy(kept):

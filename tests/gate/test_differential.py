@@ -27,6 +27,7 @@ from tests.factories.accounts import give_team_role, make_person
 from tests.factories.approvals import DelegationFactory, a_rule, approve, make_change, make_place, make_policy
 from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, ServiceRoleFactory, make_target
 from tests.factories.changes import COMMIT, OTHER_COMMIT, make_content, make_item
+from tests.factories.evidence import EvidenceFileFactory, EvidenceUploadFactory
 from tests.factories.exceptions import LegExceptionFactory
 from tests.factories.gate import ARTIFACT, GateTokenFactory, RuleModeFactory
 from tests.factories.proving import agree_exception, approve_change, ask_exception
@@ -106,6 +107,7 @@ class World:
                 if self.chance.random() < 0.3:
                     SlotFactory(leg=leg)
             self.maybe_except(change)
+            self.maybe_show(change)
 
     def maybe_sign(self, change: Change, person: Person) -> None:
         try:
@@ -129,6 +131,16 @@ class World:
                 agree_exception(exception_id=one.pk, by=second.actor, now=at)
             except Refused:  # a draft, a debt, or nobody who may
                 LegExceptionFactory(leg=leg, revision=change.revision, asked_by=first, agreed_by=second, asked_at=at, agreed_at=NOW)
+
+    def maybe_show(self, change: Change) -> None:
+        """Reports of every kind, for this version, for another one and for none; some on a leg, and some that count nothing."""
+        for _ in range(self.luck.randint(0, 3)):
+            kind = self.luck.choice(["JUNIT", "JUNIT", "SARIF", "TEXT"])
+            counts = {name: self.luck.choice([0, 0, 2]) for name in ("failures", "errors", "skipped", "error")}
+            file = EvidenceFileFactory(kind=kind, counted={"tests": 9, **counts})
+            identities = [*self.luck.choice([*IDENTITIES, ()])]
+            leg = self.luck.choice([None, *change.legs.all()])
+            EvidenceUploadFactory(file=file, change=change, leg=leg, attached_at=NOW, identities=identities, name=f"{kind.lower()}.xml")
 
     def calendar(self) -> None:
         scopes = [

@@ -204,7 +204,8 @@ def test_token_that_is_told_codes_gets_no_sentence_and_no_name(target):
 
     body = ask(secret, body_for(target, COMMIT)).json()
 
-    assert body["findings"] == [{"rule": "approval", "effect": "WAIT", "code": "sign_off_missing", "until": None}]
+    link = f"{body['url']}#code-sign_off_missing"
+    assert body["findings"] == [{"rule": "approval", "effect": "WAIT", "code": "sign_off_missing", "until": None, "url": link}]
     assert body["bound"] is None
     assert "CHG" not in json.dumps(body)
     assert body["url"]

@@ -73,6 +73,7 @@ def test_emergency_stands_in_for_the_quorum_and_passes_promotion_with_warnings_t
     assert {("sign_off_missing", "WARN"), ("not_promoted", "WARN"), ("exception_in_force", "WARN")} <= found(change)
     said = next(one.message for one in verdict.findings if one.code == "not_promoted")
     assert "Rita and Max" in said
+    assert all(one.cure and one.who for one in verdict.findings)
     assert "until" in said
 
 

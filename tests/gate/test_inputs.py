@@ -17,12 +17,12 @@ BAD = {
     "emoji": "🦭", "quote": "' or 1=1 --", "brace": "{a,b}", "backslash": "\\", "percent": "%s", "path": "../../etc", "wide digits": "４" * 40,
 }  # fmt: skip
 FIELDS = ["service", "environment", "identities", "identities.git", "identities.sha256", "identities.config", "action", "run", "run.system",
-          "run.id", "run.url", "run.attempt", "dry_run", "extra", "run.extra"]  # fmt: skip
+          "run.id", "run.url", "run.actor", "run.attempt", "dry_run", "extra", "run.extra"]  # fmt: skip
 # What is bad in general and good here.
 GOOD = {
     ("run", "null"), ("run", "object"), ("run.attempt", "number"), ("dry_run", "yes"),
-    *((f"run.{name}", kind) for name in ("system", "id", "url") for kind in ("empty", "blank")),
-    *((f"run.{name}", kind) for name in ("system", "id") for kind in ("emoji", "quote", "brace", "backslash", "percent", "path", "wide digits")),
+    *((f"run.{name}", kind) for name in ("system", "id", "url", "actor") for kind in ("empty", "blank")),
+    *((f"run.{name}", kind) for name in ("system", "id", "actor") for kind in ("emoji", "quote", "brace", "backslash", "percent", "path", "wide digits")),
 }  # fmt: skip
 
 
@@ -69,6 +69,29 @@ def test_what_moves_is_refused_with_the_cure(target, secret, value, said):
 
     (error,) = response.json()["errors"]
     assert error["message"] == f"{said} Give the full commit id: 40 or 64 hexadecimal digits."
+
+
+WHOLE = "Give the full SHA-256 digest: 64 hexadecimal digits."
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("sha256", "9a4f71ce", f"A short digest may mean another artifact tomorrow. {WHOLE}"),
+        ("sha256", ["latest"], f"A name or tag moves, and only its digest says which artifact it is. {WHOLE}"),
+        ("sha256", "registry.example.org/shop:1.2", f"A name or tag moves, and only its digest says which artifact it is. {WHOLE}"),
+        ("config", "9a4f71ce", f"A short digest may mean another document tomorrow. {WHOLE}"),
+        ("config", "main", f"A name or tag moves, and only its digest says which document it is. {WHOLE}"),
+        ("branch", "main", "A branch or tag moves. Give the full commit id as git, or an artifact's digest as sha256."),
+        ("tag", "v1.2.3", "A branch or tag moves. Give the full commit id as git, or an artifact's digest as sha256."),
+        ("svn", "r1042", "An identity is git, sha256 or config, followed by its digits."),
+    ],
+)
+def test_every_kind_of_identity_is_refused_with_the_cure(target, secret, kind, value, said):
+    response = ask(secret, {**body_for(target), "identities": {kind: value}})
+
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["field"], error["message"]) == (422, "identities", said)
 
 
 @pytest.mark.parametrize("field", ["service", "environment", "identities"])

@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-import select
 import socket
 import ssl
 import threading
@@ -19,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from apps.gate import fetching, issuer_keys
+from apps.core import deadlines
+from apps.gate import issuer_keys
 from apps.gate.fetching import NotFetched, may_connect, read_document, why_not_address
 from apps.gate.issuer_keys import KeysUnavailable, fetch_keys, forget_keys, key_of
 from apps.gate.rules.workloads import NotTaken
@@ -72,37 +72,6 @@ def serving(answers):
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
-        thread.join()
-
-
-@contextmanager
-def dripping(body):
-    """A server that sends its answer byte by byte, each once the one before was taken up; and how many it sent."""
-    sent = [0]
-
-    class Drips(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for byte in body:
-                try:
-                    self.wfile.write(bytes([byte]))
-                except OSError:
-                    return
-                sent[0] += 1
-                if select.select([self.connection], [], [], 0.05)[0]:  # nothing more is asked, so the other end has hung up
-                    return
-
-        def log_message(self, *given: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Drips) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", sent
         server.shutdown()
         thread.join()
 
@@ -181,7 +150,7 @@ def test_other_writings_of_loopback_are_resolved_and_refused(settings, address):
 def test_name_with_one_address_that_is_not_allowed_is_refused(settings, monkeypatch):
     settings.ISSUER_NETWORKS = []
     rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 443)) for one in ("8.8.8.8", "169.254.169.254")]
-    monkeypatch.setattr(fetching.socket, "getaddrinfo", lambda *_, **__: rows)
+    monkeypatch.setattr(deadlines.socket, "getaddrinfo", lambda *_, **__: rows)
 
     with pytest.raises(NotFetched, match="ISSUER_NETWORKS"):
         read_document("https://rebinding.example/x")
@@ -197,7 +166,7 @@ def test_connection_goes_to_the_address_that_was_looked_at(home, monkeypatch):
             address = "127.0.0.1" if looked_up.count("localhost") == 1 else "169.254.169.254"
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-        monkeypatch.setattr(fetching.socket, "getaddrinfo", once)
+        monkeypatch.setattr(deadlines.socket, "getaddrinfo", once)
         found = read_document(f"http://localhost:{port}/x")
 
     assert (found, asked) == ({"path": "/x"}, [("/x", f"localhost:{port}")])
@@ -221,15 +190,6 @@ def test_connection_goes_to_the_address_that_was_looked_at(home, monkeypatch):
 def test_document_that_is_no_document_is_not_believed(home, answer, said):
     with serving(lambda _: answer) as (url, _), pytest.raises(NotFetched, match=said):
         read_document(f"{url}/x")
-
-
-def test_drip_is_cut_off(home, monkeypatch):
-    ticks = iter(range(0, 1000, 2))
-    monkeypatch.setattr(fetching, "monotonic", lambda: float(next(ticks)))  # two seconds for every look at the clock
-    with dripping(b"{}" + b" " * 100) as (url, sent), pytest.raises(NotFetched, match="too slowly"):
-        read_document(f"{url}/x")
-
-    assert sent[0] < 100
 
 
 def test_nobody_there_is_told_as_that(home):
@@ -438,10 +398,9 @@ def serving_tls(name, folder):
 
 def test_certificate_must_be_for_the_name_although_the_connection_goes_to_an_address(home, monkeypatch, tmp_path):
     rows = socket.getaddrinfo
-    monkeypatch.setattr(fetching.socket, "getaddrinfo", lambda host, *more, **named: rows("127.0.0.1", *more, **named))
+    monkeypatch.setattr(deadlines.socket, "getaddrinfo", lambda host, *more, **named: rows("127.0.0.1", *more, **named))
     with serving_tls("issuer.example", tmp_path) as (port, trusting):
-        client = fetching.httpx2.Client
-        monkeypatch.setattr(fetching.httpx2, "Client", lambda **given: client(verify=trusting, **given))
+        monkeypatch.setattr(deadlines.httpx2, "create_ssl_context", lambda **_: trusting)
 
         assert read_document(f"https://issuer.example:{port}/x") == {}
         with pytest.raises(NotFetched, match="does not answer"):

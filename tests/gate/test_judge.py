@@ -121,7 +121,7 @@ def test_a_missing_fact_is_never_a_yes(gathered):
     assert [path for path in paths if answer_to(without(body, path), question) is Answer.ALLOW] == []
 
 
-@pytest.mark.parametrize("part", ["token", "service", "environment", "target", "legs"])
+@pytest.mark.parametrize("part", ["token", "service", "environment", "place", "target", "named"])
 def test_nothing_where_something_is_needed_is_never_a_yes(gathered, part):
     question, body = gathered
 

@@ -4,24 +4,33 @@ import json
 import threading
 import time
 from argparse import Namespace
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from apps.catalog.models import Target
+from apps.changes.models import Leg
+from apps.changes.states import LegState
 from apps.deployments.models import Deployment, Pipeline
 from apps.gate.client import ccgate
 from apps.gate.models import SpentTicket
 from apps.gate.rules import Action
-from tests.factories.approvals import make_place
+from apps.schedule.facts import scope_of
+from tests.factories.approvals import make_change, make_place
 from tests.factories.catalog import EnvironmentFactory
+from tests.factories.changes import COMMIT as APPROVED
 from tests.factories.gate import make_gate_token
+from tests.factories.schedule import HoldFactory
 from tests.gate.conftest import own_gate  # noqa: F401 - a fixture
 from tests.gate.test_ccgate_deploying import Bridge
 
 pytestmark = pytest.mark.slow
-PIPELINES, GRACE = 50, 30
-COMMIT, OTHER = "a1" * 20, "b2" * 20
+PIPELINES, GRACE, AT_ONCE = 50, 30, 10
+COMMIT, OTHER = APPROVED.removeprefix("git:"), "b2" * 20
+Job = tuple[Target, Path]
 
 
 class Switched(Bridge):
@@ -66,35 +75,64 @@ def code_of(work, given: Namespace) -> int:
         return ccgate.COULD_NOT_TELL
 
 
+def codes(work, jobs: Iterable[Job], **more) -> dict[int, int]:
+    """What each job leaves with, many of them at once; by target."""
+
+    def one(job: Job) -> tuple[int, int]:
+        target, kept = job
+        return target.pk, code_of(work, said(target, kept, **more))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(pool.map(one, jobs))
+
+
+def which(found: dict[int, int], code: int) -> set[int]:
+    return {pk for pk, one in found.items() if one == code}
+
+
 def test_outage_drill(site, tmp_path, monkeypatch):
-    near, far = (EnvironmentFactory(change_required="NO", offline_grace_minutes=minutes) for minutes in (0, GRACE))
-    jobs = [(make_place(environment=far if number % 2 else near, policy=False), tmp_path / f"{number}.json") for number in range(PIPELINES)]
-    for target, kept in jobs:
-        assert code_of(ccgate.check, said(target, kept)) == ccgate.ALLOWED
+    # People must agree in both; each target has a change of its own that they agreed to.
+    near, far = (EnvironmentFactory(change_required="APPROVED", offline_grace_minutes=minutes) for minutes in (0, GRACE))
+    jobs = [(make_place(environment=far if number % 2 else near), tmp_path / f"{number}.json") for number in range(PIPELINES)]
+    for target, _ in jobs:
+        make_change(targets=(target,))
+    everywhere = {target.pk for target, _ in jobs}
+    assert which(codes(ccgate.check, jobs), ccgate.ALLOWED) == everywhere
 
     site.is_away = True
-    began = {}
-    for number, (target, kept) in enumerate(jobs):
-        # Every tenth job of the far site deploys something else than it asked for.
-        commit = OTHER if number % 10 == 1 else COMMIT
-        began[target.pk] = code_of(ccgate.begin, said(target, kept, commit=commit))
-    entitled = {target.pk for number, (target, _) in enumerate(jobs) if number % 2 and number % 10 != 1}
-    assert {pk for pk, code in began.items() if code == ccgate.ALLOWED} == entitled
-    assert set(began.values()) == {ccgate.ALLOWED, ccgate.COULD_NOT_TELL}
-    assert {code_of(ccgate.report, said(target, kept, kind="succeeded")) for target, kept in jobs} == {ccgate.COULD_NOT_TELL}
+    # Every tenth job, all of the far site, deploys something else than it asked for.
+    wrong = [job for number, job in enumerate(jobs) if number % 10 == 1]
+    right = [job for job in jobs if job not in wrong]
+    began = codes(ccgate.begin, right) | codes(ccgate.begin, wrong, commit=OTHER)
+    entitled = {target.pk for target, _ in right if target.environment_id == far.pk}
+    assert which(began, ccgate.ALLOWED) == entitled
+    assert which(began, ccgate.COULD_NOT_TELL) == everywhere - entitled
+    assert which(codes(ccgate.report, jobs, kind="succeeded"), ccgate.COULD_NOT_TELL) == everywhere
+    # Somebody stops one of the targets meanwhile, which no ticket can know.
+    stopped = next(target for target, _ in right if target.pk in entitled)
+    HoldFactory(scope=scope_of(stopped).number)
 
     # The grace ends while the installation is still away: a ticket that was not used until then is worth nothing without it.
     clock = time.time
     monkeypatch.setattr(ccgate.time, "time", lambda: clock() + GRACE * 60)
-    assert {code_of(ccgate.begin, said(target, kept)) for target, kept in jobs} == {ccgate.COULD_NOT_TELL}
+    assert which(codes(ccgate.begin, jobs), ccgate.COULD_NOT_TELL) == everywhere
     monkeypatch.setattr(ccgate.time, "time", clock)
 
     site.is_away = False
-    told = {target.pk: code_of(ccgate.report, said(target, kept, kind="progress")) for target, kept in jobs}
-    assert {pk for pk, code in told.items() if code == ccgate.ALLOWED} == entitled
-    assert {pipeline.deployment.target_id for pipeline in Pipeline.objects.exclude(used_at=None).select_related("deployment")} == entitled
+    assert which(codes(ccgate.report, jobs, kind="progress"), ccgate.ALLOWED) == entitled
+    used = {one.deployment.target_id: one.codes for one in Pipeline.objects.exclude(used_at=None).select_related("deployment")}
+    assert used == {pk: ["held"] if pk == stopped.pk else [] for pk in entitled}
     assert {order.target_id for order in Deployment.objects.filter(state="SUCCEEDED")} == entitled
     assert (Deployment.objects.count(), SpentTicket.objects.count()) == (len(entitled), len(entitled))
+    assert {leg.target_id for leg in Leg.objects.filter(state=LegState.DONE)} == entitled
     assert not Target.objects.exclude(occupied_by=None).exists()
     assert all(not ccgate.Kept(str(kept)).owed for target, kept in jobs if target.pk in entitled)
     assert json.loads(jobs[0][1].read_text())["earlier"] == []
+
+    # Who waited goes on with the ticket that was kept; nobody begins twice.
+    waited = [job for job in jobs if job[0].pk not in entitled]
+    assert which(codes(ccgate.begin, waited), ccgate.ALLOWED) == everywhere - entitled
+    assert which(codes(ccgate.begin, [job for job in jobs if job not in waited]), ccgate.DENIED) == entitled
+    assert which(codes(ccgate.report, waited, kind="succeeded"), ccgate.ALLOWED) == everywhere - entitled
+    assert {leg.target_id for leg in Leg.objects.filter(state=LegState.DONE)} == everywhere
+    assert not Target.objects.exclude(occupied_by=None).exists()

@@ -12,6 +12,7 @@ from apps.gate.rules import (
     AskerKind,
     CalendarFacts,
     ClosedFacts,
+    EvidenceFacts,
     HoldFacts,
     Question,
     ReservationFacts,
@@ -55,6 +56,10 @@ def asked(*identities):
     return {"question": {"identities": identities}}
 
 
+def shown(**more):
+    return EvidenceFacts(**{"name": "unit.xml", "kind": "JUNIT", "identities": frozenset({COMMIT}), "good_count": 9, "bad_count": 0} | more)
+
+
 FOREIGN = {"asker": {"service_ids": frozenset({9})}}
 
 
@@ -68,6 +73,7 @@ OPEN = window(ends=NOW + DAY)
 LATER = window(covers=False, starts=NOW + HOUR, ends=NOW + DAY)
 DIGEST_REQUIRED = quorum_with(policy=replace(POLICY, require_digest=True))
 POLICY_ALL = replace(POLICY, promotion="ALL")
+REPORT_REQUIRED = quorum_with(policy=replace(POLICY, require_evidence=True))
 OTHERS = (ReservationFacts(IDS[30], NOW + HOUR), ReservationFacts(IDS[31], NOW + DAY))
 A_SECOND_AGO = NOW - timedelta(seconds=1)
 STAGING, QA = RungFacts("Staging", (frozenset({COMMIT, ARTIFACT}),)), RungFacts("QA", ())
@@ -139,11 +145,29 @@ FOUND = [
     ("not promoted", {"rungs": (QA,)}, "not_promoted", "BLOCK", None),
     ("promoted as another artifact", {"rungs": (RungFacts("QA", (frozenset({COMMIT, OTHER_ARTIFACT}),)),)}, "not_promoted", "BLOCK", None),
     ("one of two, all asked", {"rungs": (STAGING, QA), "leg": quorum_with(policy=POLICY_ALL)}, "not_promoted", "BLOCK", None),
+    ("no report", {"leg": REPORT_REQUIRED}, "evidence_missing", "BLOCK", None),
+    ("only another version's", {"leg": {**REPORT_REQUIRED, "evidence": (shown(identities=frozenset({OTHER_COMMIT})),)}}, "evidence_missing", "BLOCK", None),
+    ("only scanned", {"leg": {**REPORT_REQUIRED, "evidence": (shown(kind="SARIF", good_count=0),)}}, "evidence_missing", "BLOCK", None),
+    ("all skipped", {"leg": {**REPORT_REQUIRED, "evidence": (shown(good_count=0),)}}, "evidence_missing", "BLOCK", None),
+    ("tests failed", {"leg": {"evidence": (shown(bad_count=2),)}}, "evidence_bad", "WARN", None),
+    ("scanner found", {"leg": {"evidence": (shown(kind="SARIF", bad_count=1),)}}, "evidence_bad", "WARN", None),
+    ("failed since", {"leg": {"evidence": (shown(bad_count=1), shown())}}, "evidence_bad", "WARN", None),
     ("no rollback plan", {"leg": {"rollback": Rollback()}}, "no_rollback_plan", "BLOCK", None),
     ("nothing runs", {"target": {"running": ()}}, "nothing_to_go_back_to", "BLOCK", None),
     ("no room in period", {"leg": {"period": Period(None, NOW + timedelta(seconds=100))}}, "no_room_in_period", "WARN", None),
     ("no room in window", {"calendar": (window(ends=NOW + timedelta(seconds=100)),)}, "no_room_in_window", "WARN", None),
 ]  # fmt: skip
+
+
+def test_bad_report_is_told_beside_what_the_policy_asks_for():
+    said = judge(facts_with(leg={**REPORT_REQUIRED, "evidence": (shown(bad_count=1), shown(name="scan", kind="SARIF", bad_count=2))}))
+
+    assert [(one.code, one.message) for one in said.findings] == [
+        ("evidence_missing", f"The policy {POLICY.name} asks for a test report without failures, and {LEG.ref} shows a bad one."),
+        ("evidence_bad", f"unit.xml, shown with {LEG.ref}, counts 1 failed test."),
+        ("evidence_bad", f"scan, shown with {LEG.ref}, counts 2 errors of a scanner."),
+    ]
+
 
 # A sign-off that is not proved counts for nothing either.
 BESIDE = {"signature_differs": ["sign_off_missing"]}
@@ -173,6 +197,13 @@ PASSES = [
     ("one of two rungs", {"rungs": (STAGING, QA)}),
     ("same commit where no artifact is approved", {**COMMIT_ONLY, "rungs": (STAGING,)}),
     ("first deployment fixes forward", {"target": {"running": ()}, "leg": {"rollback": Rollback(strategy=Strategy.FIX_FORWARD)}}),
+    ("shown well", {"leg": {**REPORT_REQUIRED, "evidence": (shown(), shown(name="scan", kind="SARIF", good_count=0))}}),
+    ("went well since", {"leg": {**REPORT_REQUIRED, "evidence": (shown(), shown(bad_count=1))}}),
+    ("bad for another version", {"leg": {"evidence": (shown(identities=frozenset({OTHER_COMMIT}), bad_count=1),)}}),
+    (
+        "no report in a recorded environment",
+        {**RECORDED, "leg": {**quorum_with(policy=replace(POLICY, require_evidence=True), required="RECORDED")}},
+    ),
     ("going back", BACK),
     ("going back through freeze, hold, closed window, reservation", {**BACK, **WALLS}),
 ]
@@ -188,7 +219,7 @@ def test_rule_finds_what_is_in_the_way(changes, code, effect, until):
     assert verdict.verdict == {"BLOCK": "DENY", "WAIT": "PENDING", "WARN": "ALLOW"}[effect]
     assert first.message.endswith(".")
     assert first.cure.endswith(".")
-    assert first.who or effect == "WARN"
+    assert first.who
 
 
 @pytest.mark.parametrize("changes", [row[1] for row in PASSES], ids=[row[0] for row in PASSES])

@@ -87,11 +87,12 @@ def facts_of(place, legs) -> Facts:
 def repaired(place, legs, repairs):
     """What is left when these repairs are done; waiting ends all that passes, wherever it stands."""
     gone = PASSES if WAIT in repairs else set()
+    anew = {where for where, ill in (one for one in repairs if one != WAIT) if ill == "failed"}  # another change in its place
     gone_here = gone | {ill for where, ill in (one for one in repairs if one != WAIT) if where == "place"}
     if ("place", "behind") in repairs:
         gone_here |= ONE_ACT
     left = [
-        set(ills) - gone - {ill for where, ill in (one for one in repairs if one != WAIT) if where == number}
+        set() if number in anew else set(ills) - gone - {ill for where, ill in (one for one in repairs if one != WAIT) if where == number}
         for number, ills in enumerate(legs)
     ]
     return set(place) - gone_here, left
@@ -100,8 +101,9 @@ def repaired(place, legs, repairs):
 def all_repairs(place, legs):
     """Everything somebody could do, waiting included; nothing makes another version out of the one that is asked about."""
     found = {("place", "behind" if ill in ONE_ACT else ill) for ill in place - PASSES}
-    found |= {(number, ill) for number, ills in enumerate(legs) for ill in ills - PASSES - NEVER}
-    return [*sorted(found, key=str), *([WAIT] if (place | set().union(*legs)) & PASSES else [])]
+    worth = [ills & {"failed", *NEVER} or ills for ills in legs]  # nothing else of it is worth an act where another change is asked for
+    found |= {(number, ill) for number, ills in enumerate(worth) for ill in ills - PASSES - NEVER if not ills & NEVER}
+    return [*sorted(found, key=str), *([WAIT] if (place | set().union(*worth)) & PASSES else [])]
 
 
 def smallest(place, legs):
@@ -163,6 +165,46 @@ def test_of_two_changes_the_one_that_needs_less_is_told():
     assert (way.leg_id, [step.codes for step in way.steps]) == (UUID(int=102), [("sign_off_missing",)])
 
 
+def test_what_begins_anew_asks_for_nothing_else_of_what_it_leaves():
+    way = way_to_yes(facts_of({"locked", "frozen"}, [{"failed", "unsigned", "rollback", "slot"}]))
+
+    assert [step.codes for step in way.steps] == [("failed_too_often",), ("locked",), ("frozen",)]
+    assert way.is_whole is False
+
+
+@pytest.mark.parametrize("mode", ["ENFORCED", "OFF"])
+def test_a_period_that_ends_during_the_wait_has_to_be_revised(mode):
+    facts = facts_of({"frozen"}, [set()])
+    leg = replace(facts.legs[0], period=replace(LEG.period, not_after=NOW + 2 * HOUR))
+    acts = way_to_yes(replace(facts, legs=(leg,), modes={"period": mode})).acts
+
+    assert [(step.codes, step.who) for step in acts] == ([(("period_over",), "the requester")] if mode == "ENFORCED" else [])
+    assert [step.findings[0].message for step in acts][:1] in (
+        [],
+        ["The period of CHG-1 ends Fri 20 Nov 2026, 16:20 UTC, before the wait does."],
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "mode", "is_whole"),
+    [(4 * HOUR, "ENFORCED", True), (3 * HOUR, "ENFORCED", False), (HOUR, "ENFORCED", False), (HOUR, "OFF", True)],
+    ids=["open then", "shut at that moment", "shut before", "not asked for"],
+)
+def test_a_window_that_may_be_shut_after_the_wait_is_said(ends, mode, is_whole):
+    facts = facts_of({"frozen"}, [set()])
+    calendar = (*facts.calendar, wall("WINDOW", "Daily", starts=NOW - HOUR, ends=NOW + ends))
+
+    assert way_to_yes(replace(facts, calendar=calendar, modes={"window": mode})).is_whole is is_whole
+
+
+def test_the_way_back_needs_no_window_after_the_wait():
+    question = replace(ALLOWED.question, action=Action.ROLLBACK, identities=TARGET.previous)
+    target = replace(TARGET, occupied_since=NOW - HOUR)
+    facts = replace(place_with({"window"}), question=question, target=target)
+
+    assert way_to_yes(facts).is_whole is True
+
+
 def test_a_final_no_has_no_way():
     assert way_to_yes(facts_of(set(), [{"differs"}])).is_possible is False
 
@@ -174,8 +216,11 @@ def test_a_final_no_has_no_way():
         facts_with(service=None),
         replace(ALLOWED, legs=()),
         replace(ALLOWED, legs=(), closed=(ClosedFacts("CHG-7", "DRAFT", "WAITING", (COMMIT, ARTIFACT)),)),
+        facts_with(leg={"is_intact": False}),
+        facts_with(leg={"identities": ()}),
+        facts_with(leg={"state": "ROLLED_BACK"}),
     ],
-    ids=["who asks", "where", "no change", "a draft"],
+    ids=["who asks", "where", "no change", "a draft", "another revision", "a place that is not named", "rolled back"],
 )
 def test_where_more_may_follow_the_way_says_so(facts):
     assert way_to_yes(facts).is_whole is False

@@ -14,7 +14,7 @@ ODD = ["", "a", 'a"b', "a\\b", "a,b", "{a}", "NULL", " a ", "ü🦭", "a\nb"]
 VALUES = {
     "bytea": b"\x00\xff\\'", "text": "ü\\\"'{}", "text[]": ODD, "timestamptz": datetime(2026, 11, 20, 14, 20, 6, 123456, tzinfo=UTC),
     "bigint": -(2**62), "uuid": UUID(int=7), "uuid[]": [UUID(int=7), None], "bytea[]": [b"", b"\x00\\\"", b"{}"], "boolean": True, "smallint": 7,
-    "timestamptz[]": [datetime(2026, 11, 20, tzinfo=UTC)],
+    "timestamptz[]": [datetime(2026, 11, 20, tzinfo=UTC)], "bigint[]": [-7, None],
 }  # fmt: skip
 
 

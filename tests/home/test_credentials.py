@@ -1,8 +1,10 @@
 """The pages of gate tokens and of trusts in CI jobs: who reads, what is shown once, two administrators, trying a token."""
 
 import json
+import re
 
 import pytest
+from django.urls import reverse
 
 from apps.accounts.roles import Role
 from apps.audit.stream import entries_about
@@ -96,6 +98,59 @@ def test_token_that_cannot_be_issued_so_says_why_on_its_field(signed_in, target,
     assert response.status_code == 422
     assert said in response.content.decode()
     assert not GateToken.objects.exists()
+
+
+def suggested(client, text):
+    response = client.get(reverse("home:gate_services"), {"services": text}, headers={"HX-Request": "true"})
+    assert response.status_code == 200
+    return re.findall(r'data-fill="([^"]*)"', response.content.decode())
+
+
+def test_services_are_suggested_for_the_word_that_is_written(signed_in):
+    for slug, more in (("checkout", {}), ("chat", {}), ("search", {"name": "Chapter search"}), ("charge", {"retired_at": NOW})):
+        make_service(slug=slug, **{"name": slug.title(), **more})
+
+    assert suggested(signed_in, "ch") == ["search, ", "chat, ", "checkout, "]
+    assert suggested(signed_in, "chat, che") == ["chat, checkout, "]
+    assert suggested(signed_in, "chat,chat") == []
+    assert suggested(signed_in, "")[:2] == ["*", "search, "]
+    assert suggested(signed_in, "chat, ") == []
+    assert suggested(signed_in, "che\x00ckout") == []
+    assert suggested(signed_in, "nothing of this name") == []
+
+
+def test_what_was_suggested_is_taken(signed_in, target):
+    (one,) = suggested(signed_in, target.service.slug)
+
+    issued = signed_in.post(reverse("home:new_gate_token"), scope(target, services=one))
+
+    assert SECRET in issued.content.decode()
+    assert GateToken.objects.get().service_ids == [target.service_id]
+
+
+def test_suggestions_show_no_service_that_the_reader_may_not_see(signed_in):
+    make_service(slug="secret", is_restricted=True)
+
+    assert suggested(signed_in, "secret") == []
+
+
+def test_suggestions_are_for_those_who_may_use_them(client, signed_in):
+    form = client.get(reverse("home:gate_services")).content.decode()
+    assert f'action="{reverse("home:new_gate_token")}"' in form
+
+    client.force_login(make_person(Role.AUDITOR))
+    assert client.get(reverse("home:gate_services"), {"services": "a"}, headers={"HX-Request": "true"}).status_code == 403
+
+
+@pytest.mark.parametrize("form", ["home:new_gate_token", "home:new_trust"])
+def test_forms_ask_for_suggestions_under_their_services(signed_in, chief, form):
+    make_issuer(URL, by=chief)
+
+    text = signed_in.get(reverse(form)).content.decode()
+
+    assert re.search(r'name="services"[^>]* data-suggest hx-get="/gate/identity/services/"', text)
+    assert text.count('id="suggestions"') == 1
+    assert "js/suggest.js" in text
 
 
 def test_star_is_every_service_and_place(signed_in, target):
@@ -270,7 +325,7 @@ def test_proposal_is_taken_back_or_refused_and_then_over(client, chief, target):
 
     again = [client.post(f"/gate/identity/trusts/{trust.grant.public_id}/{verb}/").status_code for verb in ("end", "confirmation")]
     assert again == [409, 409]
-    assert "Ended" in client.get("/gate/identity/trusts/").content.decode()
+    assert "Ended" in client.get("/gate/identity/trusts/?view=over").content.decode()
 
 
 def test_proposal_of_somebody_who_is_no_administrator_any_more_is_not_confirmed(client, chief, target):

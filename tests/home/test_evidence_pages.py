@@ -143,7 +143,8 @@ def test_a_document_is_chosen_as_the_version_and_a_link_is_not(client, requester
 
     chosen = send(client, requester, evidence=values, evidence_version=str(plan.public_id))
     assert chosen.status_code == 200
-    assert f'name="evidence_version" value="{plan.public_id}" checked' in chosen.content.decode()
+    assert f'<option value="{plan.public_id}" selected>firewall.md</option>' in chosen.content.decode()
+    assert str(link.public_id) not in chosen.content.decode().partition('name="evidence_version"')[2].partition("</select>")[0]
 
     refused = send(client, requester, evidence=values, evidence_version=str(link.public_id))
     assert refused.status_code == 422

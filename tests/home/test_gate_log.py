@@ -1,5 +1,6 @@
 """The gate's log: what each search holds, whom it hides what from, pages that reach everything, and a bounded number of statements."""
 
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from apps.changes.states import State
 from apps.core.ids import id_at
 from apps.gate.log import Wanted, log_page
 from apps.gate.models import Evaluation
+from apps.home.facts.evaluation import judged_rules
 from apps.home.facts.gate_log import PAGE, cursor, gate_log
 from apps.home.search.gate_terms import GATE_SPECS
 from apps.home.search.grammar import parse
@@ -79,6 +81,33 @@ def test_log_shows_every_question_the_newest_first(client, reader, secret):
     assert marks_of(page).index(second) < marks_of(page).index(first)
     assert "Night pipeline" in text_of(page)
     assert "no_change" in text_of(page)
+
+
+def test_each_code_leads_to_its_rule_in_the_answer(client, reader, secret):
+    place = make_place()
+    HoldFactory(scope=5_000_000_000 + place.pk)
+    evaluation = asked(secret, place)
+
+    links = re.findall(r'href="(/gate/[^"#]+/)#(code-[a-z_]+)">([a-z_]+)</a>', marks_of(get(client, reader, "home:gate")))
+    explained = marks_of(get(client, reader, "home:gate_evaluation", evaluation))
+
+    assert {code for *_, code in links} == {"no_change", "held"}
+    for address, anchor, code in links:
+        assert (address, anchor) == (reverse("home:gate_evaluation", args=[evaluation]), f"code-{code}")
+        assert explained.count(f'id="{anchor}"') == 1
+        assert f'<small class="mono">{code}</small>' in explained
+
+
+def test_a_code_found_twice_has_one_place():
+    findings = [{"effect": "BLOCK", "rule": "freeze", "code": "frozen", "message": said} for said in ("Here.", "There.")]
+
+    assert [one.get("place") for one in judged_rules(findings, ["hold"])] == ["code-frozen", "", None]
+
+
+def test_an_answer_in_the_minute_of_the_question_has_one_time(client, reader, secret):
+    fill(1, make_place())
+
+    assert "<small>answered last" not in marks_of(get(client, reader, "home:gate"))
 
 
 def test_a_search_holds_what_it_says(client, reader, secret):

@@ -17,13 +17,16 @@ from apps.core.ids import id_at, new_id
 from apps.gate.answers import question_bytes
 from apps.gate.client import ccgate
 from apps.gate.foreseeing import foresee
+from apps.gate.judgement import question_about
 from apps.gate.models import Evaluation, Ticket, VerdictRow
 from apps.gate.rules import Detail, Question
 from apps.gate.snippets import SNIPPETS
 from apps.schedule.models import Hold
+from tests.approvals.world import make_world
 from tests.factories.accounts import MembershipFactory, make_person
 from tests.factories.approvals import make_change, make_place
 from tests.factories.changes import COMMIT
+from tests.factories.exceptions import agreed, leg_of, make_emergency
 from tests.factories.gate import EvaluationFactory, VerdictRowFactory, ask, body_for, make_gate_token
 from tests.factories.schedule import CalendarRuleFactory, HoldFactory, SlotFactory
 from tests.gate.ci import make_issuer, make_trust
@@ -31,7 +34,7 @@ from tests.home.pages import HOSTILE, get, marks_of, text_of
 
 pytestmark = pytest.mark.django_db
 BUDGET = 16
-RUN = {"system": "github", "id": "8841", "attempt": 2, "url": "https://ci.example.org/8841"}
+RUN = {"system": "github", "id": "8841", "attempt": 2, "url": "https://ci.example.org/8841", "actor": "octocat"}
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def test_an_evaluation_says_who_asked_what_and_why_not(client, reader, target, s
     assert "Night pipeline" in said
     assert f"May this version of {target.service.name} go to {target.environment.name}?" in said
     assert 'href="https://ci.example.org/8841"' in marks_of(page_of(client, reader, one))
-    assert "attempt 2" in said
+    assert "attempt 2, by octocat" in said
     assert COMMIT in said
     assert change.ref in said
     assert "Clear up the reason, then lift the hold." in said
@@ -82,6 +85,22 @@ def test_an_evaluation_says_who_asked_what_and_why_not(client, reader, target, s
     assert "Quorum of this leg" in said
     assert "1 in the way" in said
     assert "none; only a yes gets one" in said
+
+
+def test_what_had_nothing_to_look_at_is_not_told_as_passed(client, reader, target, secret):
+    one = ask(secret, body_for(target)).json()["id"]
+    place = {"service": target.service.slug, "environment": target.environment.slug}
+
+    recorded = page_of(client, reader, one)
+    live = get(client, reader, "home:gate_asking", **place, version=COMMIT, action="DEPLOY")
+    back = get(client, reader, "home:gate_asking", **place, version=COMMIT, action="ROLLBACK")
+
+    for page in (recorded, live):
+        assert "A change names exactly this version" in text_of(page)
+        assert "No hold stands here." in text_of(page)
+        assert "The leg's own quorum is met" not in text_of(page)
+    assert "The target is not locked." in text_of(back)
+    assert "No freeze covers this moment" not in text_of(back)
 
 
 def test_every_answer_stands_in_its_time_with_its_tickets(client, reader, target, secret):
@@ -212,15 +231,34 @@ def test_the_moment_ahead_is_judged_too(target):
     assert said.way_then.steps == ()
 
 
-def test_a_period_that_is_over_by_then_needs_an_act(client, reader, target):
+def test_a_period_that_is_over_by_then_is_a_step(client, reader, target):
     change = make_change(State.APPROVED, targets=(target,))
     now = timezone.now()
     CalendarRuleFactory(scope=5_000_000_000 + target.pk, starts_at=now - timedelta(hours=1), ends_at=now + timedelta(days=4000))
 
     said = foresee(Question(target.service.slug, target.environment.slug, (COMMIT,)))
 
-    assert [step.codes for step in said.later_acts] == [("period_over",)]
-    page = get(
+    assert [step.codes for step in said.way.steps] == [("period_over",), ("frozen",)]
+    assert "Revise the period and have it signed again. The period of" in text_of(asked_by_page(client, reader, target, change))
+
+
+def test_what_an_exception_passes_no_more_by_then_needs_an_act(client, reader, db):
+    world, now = make_world(), timezone.now()
+    change = make_emergency(world.target, world.requester, now=now)
+    agreed(change, world.requester, world.manager, "EMERGENCY", minutes=30, now=now)
+    scope = 5_000_000_000 + world.target.pk
+    CalendarRuleFactory(scope=scope, starts_at=now - timedelta(hours=1), ends_at=now + timedelta(hours=2))
+
+    said = foresee(question_about(leg_of(change)), now=now)
+
+    assert [step.codes for step in said.way.steps] == [("frozen",)]
+    assert said.way.is_whole is False
+    assert [step.codes for step in said.later_acts] == [("sign_off_missing",)]
+    assert "By then something else is in the way too: “" in text_of(asked_by_page(client, reader, world.target, change))
+
+
+def asked_by_page(client, reader, target, change):
+    return get(
         client,
         reader,
         "home:gate_asking",
@@ -229,7 +267,6 @@ def test_a_period_that_is_over_by_then_needs_an_act(client, reader, target):
         change=change.ref,
         action="DEPLOY",
     )
-    assert "By then something else is in the way too: The period of" in text_of(page)
 
 
 def test_nobody_knows_when_a_deployment_ends(target):
@@ -281,7 +318,7 @@ def test_a_person_is_told_the_cure(client, reader, target):
         ({}, "Name a change, or the identities of the version."),
         ({"version": "main"}, "A branch or tag moves."),
         ({"version": "abc1234"}, "A short commit id may mean another commit tomorrow."),
-        ({"version": "sha256:12"}, "A sha256 identity is 64 hexadecimal digits."),
+        ({"version": "sha256:12ab"}, "A short digest may mean another artifact tomorrow. Give the full SHA-256 digest"),
         ({"version": "\n".join(f"sha256:{number:064x}" for number in range(25))}, "A version has at most 20 identities."),
         ({"change": "CHG-999999"}, "There is no such change that you may see."),
         ({"change": "nonsense"}, "There is no such change that you may see."),

@@ -1,7 +1,10 @@
 """What a mail gives to weigh a change by: what one signs, risk, commits, evidence, failures, findings; and what a digest says of it."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from apps.approvals.actions import give_delegation
 from apps.catalog.models import Outcome
@@ -91,6 +94,28 @@ def test_mail_says_that_nobody_has_read_the_commits_yet(owner, requester):
     ask(owner, requester)
 
     assert "nobody has read the repository yet" in part(letter_of(owner), "What it brings")
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [
+        (0, None),
+        (1, "; 1 commit that runs there now is not in it"),
+        (2, "; 2 commits that run there now are not in it"),
+        (1001, "; more than 1000 commits that run there now are not in it"),
+    ],
+)
+def test_mail_says_how_many_commits_would_be_lost(owner, requester, behind, said):
+    change = ask(owner, requester)
+    leg = current_legs(change).select_related("target").get()
+    way = way_of(leg)
+    assert way is not None
+    passage = replace(make_passage(way.base, way.commit, Hand("Ann Author", "ann@example.org")), behind=behind)
+    VersionReadingFactory(service=leg.service, base=way.base, commit=way.commit, repository_id=way.repository_id, body=as_body(passage))
+
+    brought = " ".join(part(letter_of(owner), "What it brings").split())
+
+    assert (said in brought) if said else "not in it" not in brought
 
 
 def test_words_are_joined():

@@ -26,6 +26,7 @@ from apps.schedule.actions import (
     release_slot,
 )
 from apps.schedule.models import CalendarRule, Hold, HoldSource, RuleKind, Slot
+from apps.schedule.rules import FOR_GOOD
 from apps.schedule.stretches import Stretch
 from tests.factories.accounts import TeamFactory, give_team_role, make_person
 from tests.factories.catalog import EnvironmentFactory, ServiceFactory, make_target
@@ -79,7 +80,7 @@ def test_a_wall_is_declared_in_its_zone(kind, manager, now):
     start = now.replace(hour=17, minute=0)
     assert (rule.kind, rule.title, rule.time_zone) == (kind, "Evening departures", "Europe/Berlin")
     assert rule.covers == (Stretch(start, start + 12 * HOUR),)
-    assert rule.live_until == start + 12 * HOUR
+    assert rule.live_until == (start + 12 * HOUR if kind is RuleKind.FREEZE else FOR_GOOD)
     assert entry.event.value == f"{kind.value.lower()}.declared"
     assert environment.reference in entry.refs
     assert entry.details == {"title": "Evening departures", "reason": "Full ferries.", "scope": "Production"}

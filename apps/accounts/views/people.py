@@ -14,6 +14,7 @@ from apps.accounts.forms import Grant, Join, Merger, NewIdentity, OwnEnd, Reason
 from apps.accounts.freshness import prove_first
 from apps.accounts.letters import send_invitation
 from apps.accounts.models import Person, Team
+from apps.accounts.owning import IN_A_LIST, owned_by
 from apps.accounts.relying_party import relying_party
 from apps.accounts.roles import Role
 from apps.accounts.rules import why_not_administer
@@ -33,7 +34,9 @@ def everybody(request: PageRequest) -> HttpResponse:
     text = request.GET.get("q", "")[:120]
     found = people_like(text, limit=MOST + 1)
     refusal = why_not_administer(asker(request.user.actor))
-    context = {"people": found[:MOST], "more": len(found) > MOST, "most": MOST, "text": text, "refusal": refusal}
+    owned = owned_by(*found[:MOST], reader=request.user, most=IN_A_LIST)
+    people = [(person, owned.get(person.pk)) for person in found[:MOST]]
+    context = {"people": people, "more": len(found) > MOST, "most": MOST, "text": text, "refusal": refusal}
     stale = {} if refusal else stale_passkeys()
     context |= {"stale": sum(stale.values()), "domains": ", ".join(sorted(stale)), "here": relying_party()}
     context["reviews"] = refusal is None or has_role(request.user, Role.AUDITOR)

@@ -12,6 +12,7 @@ from apps.accounts.facts import administrators_but, hours_of, subject_of
 from apps.accounts.forms import KINDS, Grant, Merger, NewIdentity, OwnEnd, Reason
 from apps.accounts.identities import IdentityKind
 from apps.accounts.models import Identity, Person, RoleGrant
+from apps.accounts.owning import ON_A_PAGE, owned_by
 from apps.accounts.roles import PURPOSE, Role
 from apps.accounts.rules import (
     Asker,
@@ -37,6 +38,7 @@ def person_page(request: PageRequest, person: Person, **sent: forms.Form) -> Htt
         "facts": _facts(person, means),
         "roles": [_role(grant, asking, subject) for grant in _grants(person)],
         "teams": teams_of(person),
+        "owning": owned_by(person, reader=request.user, most=ON_A_PAGE).get(person.pk),
         "identities": [_identity(row, asking, subject, person) for row in person.identities.order_by("kind", "value")],
         "asks": asks_in_words(person, now=timezone.now()),
         "refusal": why_not_administer(asking),

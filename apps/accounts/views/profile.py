@@ -14,6 +14,7 @@ from apps.accounts.access import get_token, roles_of, teams_of
 from apps.accounts.facts import hours_of
 from apps.accounts.forms import Hours, NewToken, Profile
 from apps.accounts.freshness import anew
+from apps.accounts.owning import ON_A_PAGE, owned_by
 from apps.accounts.roles import PURPOSE
 from apps.core.acting import carried_out
 from apps.core.pages import PageRequest, render_page
@@ -76,6 +77,7 @@ def profile_page(request: PageRequest, **sent: forms.Form) -> HttpResponse:
         "person": me,
         "roles": [(role.label, PURPOSE[role]) for role in sorted(roles_of(me))],
         "teams": teams_of(me),
+        "owning": owned_by(me, reader=me, most=ON_A_PAGE).get(me.pk),
         "tokens": me.tokens.filter(revoked_at__isnull=True, expires_at__gt=timezone.now()).order_by("-issued_at"),
         "forms": shown | sent,
     }

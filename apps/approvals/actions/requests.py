@@ -1,6 +1,8 @@
 """What a requester does with a change that others agree to: submit and revise it. And what time does: expire it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 from apps.approvals.facts import review_facts
 from apps.approvals.rules import why_not_stale
@@ -10,6 +12,7 @@ from apps.changes.facts import asker, change_facts
 from apps.changes.models import Change, Revision
 from apps.changes.rules import why_not_revise, why_not_submit
 from apps.changes.steps import add_revision, expire, submit
+from apps.changes.steps.drafts import UNSAID
 from apps.core.actors import Actor, system
 from apps.core.locks import share_calendar_guard
 from apps.core.refusals import Refused
@@ -34,11 +37,18 @@ def submit_change(*, change_id: int, by: Actor, now: datetime | None = None) -> 
 
 @verb
 def revise_change(
-    *, change_id: int, content: Content, by: Actor, revision_digest: str = "", now: datetime | None = None
+    *,
+    change_id: int,
+    content: Content,
+    by: Actor,
+    revision_digest: str = "",
+    asked_as: Mapping[UUID, str] = UNSAID,
+    now: datetime | None = None,
 ) -> Revision | None:
     """Save an edit; None when nothing differs. The sign-offs that covered what changed lapse, the others stand.
 
     Where `revision_digest` says what was edited, another revision in between refuses it: nobody overwrites unseen.
+    ASKED_AS says for a service which branch or tag its commit was written as.
     Raises BadContent, and Refused where the change is over or a started leg freezes its item."""
     share_calendar_guard()
     change, now = Change.objects.lock(change_id, now)
@@ -47,7 +57,7 @@ def revise_change(
     before = review_facts(change)
     if revision_digest and (refusal := why_not_stale(before, revision_digest=revision_digest)):
         raise Refused(refusal, about=change.reference)
-    revision = add_revision(change, content=content, by=by, at=now)
+    revision = add_revision(change, content=content, by=by, at=now, asked_as=asked_as)
     if revision is not None:
         note_lapses(change, before, by=by, at=now)
         settle(change, by=QUORUM, at=now, reason=f"Revision {revision.number} is not agreed to yet.")

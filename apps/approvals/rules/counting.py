@@ -21,6 +21,7 @@ from apps.approvals.rules.shapes import (
 )
 from apps.catalog.rules import PersonFacts
 from apps.changes.states import LegState
+from apps.core.ids import id_text
 
 LAPSED = "lapsed"
 LAST_EDITOR = "last_editor"
@@ -31,9 +32,9 @@ def group_text(group: Group, *, service_id: UUID) -> str:
     """Name a group for comparing then and now; what depends on the service names the service."""
     match group.kind:
         case "OWNER":
-            return f"owner:{group.owner}:{service_id}"
+            return f"owner:{group.owner}:{id_text(service_id)}"
         case "ROLE":
-            return f"role:{group.role}:{service_id}"
+            return f"role:{group.role}:{id_text(service_id)}"
         case "TEAM":
             return f"team:{group.team}"
         case _:
@@ -43,7 +44,7 @@ def group_text(group: Group, *, service_id: UUID) -> str:
 
 def spoken_for(group: Group, *, facts: QuorumFacts) -> tuple[str, str]:
     """How a statement names a group that speaks for a leg. The target is in it: what was said for one place says nothing for another."""
-    return group_text(group, service_id=facts.service_id), str(facts.target_id)
+    return group_text(group, service_id=facts.service_id), id_text(facts.target_id)
 
 
 def in_group(person: PersonFacts, group: Group) -> bool:
@@ -82,18 +83,22 @@ def excluded_as(
         return hand
     of = person.canonical_id
     solo = policy.solo and of in hands["requester"] and stands_for is None
-    for hand in _looked_at(policy.exclude):
+    for hand, names in _looked_at(policy.exclude, rule.parts):
         # All are looked up before one is found: what is not known is a no.
-        done_by = [hands[editor_of(part)] for part in rule.parts] if hand == LAST_EDITOR else [hands[hand]]
-        if any(of in one for one in done_by) and not (solo and hand in {"requester", LAST_EDITOR}):
-            return hand
+        done_by = [hands[name] for name in names]
+        if solo and hand in {"requester", LAST_EDITOR}:
+            continue
+        for one in done_by:
+            if of in one:
+                return hand
     return None
 
 
 @lru_cache(maxsize=256)
-def _looked_at(exclude: frozenset[str]) -> tuple[str, ...]:
-    """The hands in the order in which they are named: the requester first, whatever a policy says."""
-    return ("requester", *sorted(exclude - {"requester"}))
+def _looked_at(exclude: frozenset[str], parts: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What keeps people out, and by which names their hands are known: the requester first, whatever a policy says."""
+    hands = ("requester", *sorted(exclude - {"requester"}))
+    return tuple((hand, tuple(map(editor_of, parts)) if hand == LAST_EDITOR else (hand,)) for hand in hands)
 
 
 def stands(covered: Mapping[str, str], *, digests: Mapping[str, str]) -> bool:
@@ -108,24 +113,42 @@ def was_away_since(person: PersonFacts, *, given_at: datetime) -> bool:
 
 def why_not_counted(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFacts) -> str | None:
     """Return the code of what keeps a sign-off from counting for a rule now, or None when it counts."""
-    person, policy = sign_off.person, facts.policy
-    holder = sign_off.stands_for or person
+    policy = facts.policy
     if policy is None:
         return "no_policy"
-    doubts = (
-        ("decision", sign_off.decision != "APPROVE"),
-        ("signature", sign_off.signature_ok is not True),
-        ("proof", not suffices(sign_off.proof, asked=policy.strength)),
-        ("meaning", sign_off.meaning != rule.meaning),
-        ("inactive", was_away_since(person, given_at=sign_off.given_at) or was_away_since(holder, given_at=sign_off.given_at)),
-        ("mandate", sign_off.stands_for is not None and not sign_off.is_mandated),
-        # Whether they are in the group now is the cheaper question.
-        ("group", not in_group(holder, rule.group) or spoken_for(rule.group, facts=facts) not in sign_off.groups),
-        ("excluded", excluded_as(person, rule=rule, policy=policy, hands=facts.hands, stands_for=sign_off.stands_for) is not None),
-        ("parts", not set(rule.parts) <= set(sign_off.covered)),
-        (LAPSED, not stands(sign_off.covered, digests=facts.digests)),
-    )
-    return next((code for code, holds in doubts if holds), None)
+    # Looked up before anything else: that nobody knows who did what is a no, whatever is in the way besides.
+    hand = excluded_as(sign_off.person, rule=rule, policy=policy, hands=facts.hands, stands_for=sign_off.stands_for)
+    if code := _why_not_said(sign_off, rule=rule, policy=policy) or _why_not_theirs(sign_off, rule=rule, facts=facts):
+        return code
+    if hand is not None:
+        return "excluded"
+    if not sign_off.covered.keys() >= set(rule.parts):
+        return "parts"
+    return None if stands(sign_off.covered, digests=facts.digests) else LAPSED
+
+
+def _why_not_said(sign_off: SignOffFacts, *, rule: RuleFacts, policy: PolicyFacts) -> str | None:
+    """Whether the statement is an agreement, proved, and to what the rule asks."""
+    if sign_off.decision != "APPROVE":
+        return "decision"
+    if sign_off.signature_ok is not True:
+        return "signature"
+    if not suffices(sign_off.proof, asked=policy.strength):
+        return "proof"
+    return "meaning" if sign_off.meaning != rule.meaning else None
+
+
+def _why_not_theirs(sign_off: SignOffFacts, *, rule: RuleFacts, facts: QuorumFacts) -> str | None:
+    """Whether whoever signed may speak for the group: then, and now."""
+    person, at = sign_off.person, sign_off.given_at
+    holder = sign_off.stands_for or person
+    if was_away_since(person, given_at=at) or (holder is not person and was_away_since(holder, given_at=at)):
+        return "inactive"
+    if sign_off.stands_for is not None and not sign_off.is_mandated:
+        return "mandate"
+    # Whether they are in the group now is the cheaper question.
+    is_theirs = in_group(holder, rule.group) and spoken_for(rule.group, facts=facts) in sign_off.groups
+    return None if is_theirs else "group"
 
 
 def quorum(facts: QuorumFacts) -> QuorumAnswer:
@@ -144,10 +167,11 @@ def quorum(facts: QuorumFacts) -> QuorumAnswer:
     ]
     taken = match_seats([wanted for _, wanted in seats])
     answers: list[RuleAnswer] = []
+    fallen = [one for one in facts.sign_offs if not stands(one.covered, digests=facts.digests)]
     for rule in rules:
         sitting = [person for (of, _), person in zip(seats, taken, strict=True) if of.key == rule.key]
         earlier = all(answer.missing == 0 for answer in answers if answer.rule.stage < rule.stage)
-        answers.append(_answer(rule, sitting, counted=counted[rule.key], lapsed=_lapsed(facts, rule), is_open=earlier))
+        answers.append(_answer(rule, sitting, counted=counted[rule.key], lapsed=_lapsed(fallen, facts, rule), is_open=earlier))
     return QuorumAnswer(rules=tuple(answers), met=all(answer.state is RuleState.AGREED for answer in answers))
 
 
@@ -189,9 +213,11 @@ def seats_of(rule: RuleFacts, *, voices: Mapping[UUID, UUID], facts: QuorumFacts
 def needed_of(rule: RuleFacts, *, facts: QuorumFacts) -> int:
     """How many people a rule needs; 0 means everyone. Where makers are kept out and not all of them are known, the first rule
     that counts people needs one more: whoever made it may be among those who sign."""
+    if not facts.has_unknown_makers:
+        return rule.needed
     rules = sorted(facts.policy.rules, key=lambda one: one.stage) if facts.policy else []
     charged = next((one.key for one in rules if one.needed), None)
-    return rule.needed + 1 if facts.has_unknown_makers and rule.key == charged else rule.needed
+    return rule.needed + 1 if rule.key == charged else rule.needed
 
 
 def members_of(rule: RuleFacts, *, facts: QuorumFacts) -> tuple[PersonFacts, ...]:
@@ -216,11 +242,10 @@ def all_met(legs: Collection[QuorumFacts]) -> bool:
     return bool(legs) and all(quorum(leg).met for leg in to_come(legs))
 
 
-def _lapsed(facts: QuorumFacts, rule: RuleFacts) -> dict[UUID, PersonFacts]:
+def _lapsed(fallen: Iterable[SignOffFacts], facts: QuorumFacts, rule: RuleFacts) -> dict[UUID, PersonFacts]:
     found: dict[UUID, PersonFacts] = {}
-    for sign_off in facts.sign_offs:
-        # The cheap question first: one that stands has not lapsed.
-        if not stands(sign_off.covered, digests=facts.digests) and why_not_counted(sign_off, rule=rule, facts=facts) == LAPSED:
+    for sign_off in fallen:
+        if why_not_counted(sign_off, rule=rule, facts=facts) == LAPSED:
             found.setdefault(voice_of(sign_off), sign_off.person)
     return found
 

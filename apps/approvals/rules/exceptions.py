@@ -30,6 +30,7 @@ LIFTABLE: Mapping[str, str] = {
     "lock": "Lock",
     "reservation": "Conflict with a reservation",
     "promotion": "Promotion",
+    "evidence": "Evidence",
     "settings": "Deployment settings as signed",
     "way_back": "Rollback plan is executable",
 }
@@ -51,14 +52,14 @@ class ExceptionKind(StrEnum):
     def text(self) -> str:
         """What it does, in one sentence."""
         return {
-            "EMERGENCY": "Stands in for the agreement of this place, and passes the order of promotion. For emergency changes.",
+            "EMERGENCY": "Stands in for the agreement of this place, and passes the order of promotion and missing evidence. For emergency changes.",
             "FREEZE": "Passes freezes, windows and the planned slot.",
             "GATE": "Passes the rules that you name.",
         }[self.value]
 
 
 LIFTED = {
-    ExceptionKind.EMERGENCY: frozenset({"approval", "settings", "promotion"}),
+    ExceptionKind.EMERGENCY: frozenset({"approval", "settings", "promotion", "evidence"}),
     ExceptionKind.FREEZE: frozenset({"freeze", "window", "slot"}),
 }
 

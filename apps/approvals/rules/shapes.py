@@ -47,6 +47,7 @@ class PolicyFacts:
     exclude: frozenset[str] = frozenset({"requester", "last_editor"})
     solo: bool = False
     require_digest: bool = False
+    require_evidence: bool = False  # a test report without failures
     promotion: str = "ONE"
     forbid_approver_start: bool = False
     strength: Strength = Strength.ANY  # an agreement counts only where it is proved by as much as this

@@ -67,6 +67,7 @@ def switch_words(policy: PolicyFacts) -> dict[str, str]:
         "Own change": "may be signed alone, with a reason, and is marked" if policy.solo else "is never signed alone",
         "Signature": SIGNED_BY[policy.strength],
         "Artifact digest": "is asked for" if policy.require_digest else "is not asked for",
+        "Test report": "without failures is asked for" if policy.require_evidence else "is not asked for",
         "Promotion": "from every environment of the rank below" if policy.promotion == "ALL" else "from one environment of the rank below",
         "Whoever signs": "does not start the deployment" if keeps_start_apart(policy) else "may start the deployment",
         "Reminder": _hours(policy.remind_after_hours),

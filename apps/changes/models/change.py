@@ -131,6 +131,9 @@ class Item(models.Model):
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
     label = models.CharField(max_length=120)
     identities = ArrayField(models.CharField(max_length=200))
+    asked_as = models.CharField(
+        max_length=200, default="", blank=True
+    )  # what was written for its commit; outside everything that is signed
     is_current = models.BooleanField(default=True)
 
     class Meta:

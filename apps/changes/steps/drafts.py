@@ -1,7 +1,10 @@
 """Writing content: drafts, revisions, and the rows by which items, legs and the gate find it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
 
 from apps.accounts.models import Person
 from apps.accounts.steps import person_by_actor
@@ -32,18 +35,26 @@ from apps.changes.transitions import keep_open_flags, move_leg
 from apps.core.actors import Actor
 from apps.core.refusals import BadContent, Refusal, Refused
 
+UNSAID: Mapping[UUID, str] = MappingProxyType({})  # nobody wrote a branch or a tag
 NO_MODEL = {"kind": ["A STANDARD change begins from a change model. Name one that is offered, or ask for a NORMAL change."]}
 
 
 def create_draft(
-    *, requester: Person, kind: Kind, content: Content, by: Actor, at: datetime, made_from: ChangeModelVersion | None = None
+    *,
+    requester: Person,
+    kind: Kind,
+    content: Content,
+    by: Actor,
+    at: datetime,
+    made_from: ChangeModelVersion | None = None,
+    asked_as: Mapping[UUID, str] = UNSAID,
 ) -> Change:
     """Begin a change with its first revision; raises BadContent for what no draft may hold. MADE_FROM is read with its model."""
     _refuse(why_not_content(content) | (NO_MODEL if kind is Kind.STANDARD and made_from is None else {}))
     found = _places(content, person=requester, change=None)
     change = Change.objects.create(kind=kind, title=normal(content).story.title, requester=requester, created_at=at, made_from=made_from)
     revision = _write_revision(change, part_bytes(content), number=1, author=requester, at=at)
-    _write_newest(change, revision, content, found)
+    _write_newest(change, revision, content, found, asked_as=asked_as)
     bind_uploads(change, content, author=requester, by=by, at=at)
     record(
         Event.CHANGE_CREATED,
@@ -57,7 +68,7 @@ def create_draft(
     return change
 
 
-def add_revision(change: Change, *, content: Content, by: Actor, at: datetime) -> Revision | None:
+def add_revision(change: Change, *, content: Content, by: Actor, at: datetime, asked_as: Mapping[UUID, str] = UNSAID) -> Revision | None:
     """Save an edit of a locked change; None when nothing differs. Its state stays as it is: what lapses is for the caller.
 
     Raises BadContent for content that cannot be kept, Refused where a started leg freezes its item."""
@@ -80,7 +91,7 @@ def add_revision(change: Change, *, content: Content, by: Actor, at: datetime) -
         change.risk = risk_now(content, now=at).points
     touched = {*references_of(change)}
     revision = _write_revision(change, parts, number=change.revision.number + 1, author=author, at=at)
-    _write_newest(change, revision, content, found)
+    _write_newest(change, revision, content, found, asked_as=asked_as)
     bind_uploads(change, content, author=author, by=by, at=at)
     for leg in current_legs(change).filter(state=LegState.ROLLED_BACK):
         leg.change = change
@@ -155,7 +166,7 @@ def _write_revision(change: Change, parts: dict[str, bytes], *, number: int, aut
     return revision
 
 
-def _write_newest(change: Change, revision: Revision, content: Content, found: Places) -> None:
+def _write_newest(change: Change, revision: Revision, content: Content, found: Places, *, asked_as: Mapping[UUID, str]) -> None:
     """Let the change and its rows say what the newest revision says."""
     content = normal(content)
     change.revision, change.title = revision, content.story.title
@@ -163,5 +174,5 @@ def _write_newest(change: Change, revision: Revision, content: Content, found: P
     change.words, change.labels = words_of(change, content), sorted(set(content.story.labels))
     change.aspects = sorted(aspect.value for aspect in content.scope.aspects)
     change.save(update_fields=["revision", "title", "not_before", "not_after", "words", "labels", "aspects", "risk"])
-    write_rows(change, content.scope, found)
+    write_rows(change, content.scope, found, asked_as=asked_as)
     keep_open_flags(change)

@@ -1,29 +1,37 @@
 """Items, legs and leg identities, kept as the newest revision says. What it no longer holds is retired, never deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from apps.changes.content import ItemContent, Scope
 from apps.changes.facts import Places
 from apps.changes.models import Change, Item, Leg, LegIdentity
 
+GIT = "git:"
 
-def write_rows(change: Change, scope: Scope, found: Places) -> None:
-    """Bring the rows in step with SCOPE. A kept item keeps its row and its legs; open flags are written afterwards."""
+
+def write_rows(change: Change, scope: Scope, found: Places, *, asked_as: Mapping[UUID, str]) -> None:
+    """Bring the rows in step with SCOPE. A kept item keeps its row and its legs; open flags are written afterwards.
+
+    ASKED_AS says for a service which branch or tag its commit was written as; it stays with an item as long as its commit does."""
     before = {item.service.public_id: item for item in change.items.filter(is_current=True).select_related("service")}
     for position, wanted in enumerate(scope.items):
-        item = _write_item(change, before.pop(wanted.service_id, None), wanted, position=position, found=found)
+        item = before.pop(wanted.service_id, None) or Item(change=change, service=found.services[wanted.service_id])
+        _write_item(item, wanted, position=position, asked_as=asked_as.get(wanted.service_id, ""))
         _write_legs(change, item, wanted, found)
     for item in before.values():
         _retire(item)
 
 
-def _write_item(change: Change, item: Item | None, wanted: ItemContent, *, position: int, found: Places) -> Item:
-    if item is None:
-        item = Item(change=change, service=found.services[wanted.service_id])
+def _write_item(item: Item, wanted: ItemContent, *, position: int, asked_as: str) -> None:
+    keeps_commit = _commits(item.identities or ()) == _commits(wanted.identities)
+    item.asked_as = asked_as or (item.asked_as if keeps_commit else "")
     item.position, item.label, item.identities = position, wanted.label, [*wanted.identities]
     item.save()
-    return item
+
+
+def _commits(identities: Iterable[str]) -> set[str]:
+    return {one for one in identities if one.startswith(GIT)}
 
 
 def _write_legs(change: Change, item: Item, wanted: ItemContent, found: Places) -> None:

@@ -18,7 +18,7 @@ from apps.core.badges import badge_for
 from apps.core.moments import clock_words, distance_words, exact_words, full_words, near_words, span_words, told_in
 from apps.core.parts import part_marks
 from apps.core.prose import mark_everything, name_hidden, render_markdown
-from apps.core.reach import reach_spans
+from apps.core.reach import clocks_of, reach_spans, span_said
 
 register = template.Library()
 
@@ -182,13 +182,8 @@ def reach(
     """Draw the reach of one deployment: deploy, bake, way back, and a freeze that follows closely."""
     zone = timezone.get_current_timezone()
     spans = reach_spans(starts_at, deploy=deploy, bake=bake, way_back=way_back, freeze_at=freeze_at)
-    label = ", ".join(
-        f"{span.word} {span.starts_at.astimezone(zone):%H:%M} to {span.ends_at.astimezone(zone):%H:%M}"
-        if span.kind != "freeze"
-        else f"freeze from {span.starts_at.astimezone(zone):%H:%M}"
-        for span in spans
-    )
-    return {"spans": spans, "label": label, "tone": context.get("tone") or "ink"}
+    label = ", ".join(span_said(span, zone=zone) for span in spans)
+    return {"spans": spans, "clocks": clocks_of(spans, zone=zone), "label": label, "tone": context.get("tone") or "ink"}
 
 
 @register.filter

@@ -73,7 +73,8 @@ class Undeclared(models.Model):
     label = models.CharField(max_length=120)
     identities = ArrayField(models.CharField(max_length=200))
     expected_label = models.CharField(max_length=120, default="", blank=True)  # what we knew to run there
-    source = models.CharField(max_length=120, default="", blank=True)  # what saw it, as it names itself
+    source = models.CharField(max_length=120, default="", blank=True)  # what saw it first, as it names itself
+    sources = ArrayField(models.CharField(max_length=120, blank=True), default=list, blank=True)  # what saw it last and nothing else since
     seen_at = models.DateTimeField()
     seen_by = models.CharField(max_length=80)
     last_seen_at = models.DateTimeField()
@@ -82,6 +83,7 @@ class Undeclared(models.Model):
     settled_by = models.CharField(max_length=80, default="", blank=True)
     outcome = models.CharField(max_length=9, choices=Settled, default="", blank=True)
     reason = models.CharField(max_length=400, default="", blank=True)
+    lapsed_at = models.DateTimeField(null=True)  # since when an explanation holds no more; null while it may run there still
 
     objects = Lockable["Undeclared"].as_manager()
 
@@ -89,6 +91,12 @@ class Undeclared(models.Model):
         indexes = [models.Index(fields=["-seen_at"], name="undeclared_by_age")]
         constraints = [
             models.UniqueConstraint(fields=["target", "identities"], condition=Q(settled_at__isnull=True), name="one_open_per_version"),
+            models.UniqueConstraint(
+                fields=["target", "identities"],
+                condition=Q(outcome="EXPLAINED", lapsed_at__isnull=True),
+                name="one_explanation_per_version",
+            ),
+            models.CheckConstraint(condition=Q(lapsed_at__isnull=True) | Q(outcome="EXPLAINED"), name="only_explanations_lapse"),
             models.CheckConstraint(
                 condition=Q(settled_at__isnull=True, settled_by="", outcome="")
                 | (Q(settled_at__isnull=False) & ~Q(settled_by="") & ~Q(outcome="")),

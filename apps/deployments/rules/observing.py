@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from apps.core.refusals import Refusal, not_allowed, not_now
 from apps.deployments.states import State
 
 MOST_OPEN = 20  # different versions that wait on one target for somebody to say what they are
+MOST_SOURCES = 100  # different ones that see one version there
+UNSEEN = timedelta(days=7)  # nobody saw it for so long: whether it ran there meanwhile, nobody can say
 DOUBTFUL = frozenset({State.UNKNOWN, State.NEEDS_HUMAN})
 
 
@@ -48,6 +51,19 @@ def meaning_of(seen: tuple[str, ...], *, running: tuple[str, ...], occupant: Occ
     if not (occupant.is_external and occupant.state in DOUBTFUL):
         return Meaning.ON_ITS_WAY
     return Meaning.NEW_RUNS if is_new else Meaning.OLD_RUNS
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a person said of a version that runs undeclared, and what was seen since."""
+
+    last_seen_at: datetime
+    is_followed: bool  # another version came to the target since
+
+
+def holds(explanation: Explanation, *, now: datetime) -> bool:
+    """Whether what is seen now is the very thing that was explained, or came again."""
+    return not explanation.is_followed and now - explanation.last_seen_at <= UNSEEN
 
 
 def why_not_note(target: str, *, waiting: int) -> Refusal | None:

@@ -8,6 +8,9 @@ from apps.deployments.rules.orders import STANDINGS
 from apps.deployments.states import FINAL, State
 
 MOST_REPORTS = 1000
+LARGEST_SEQUENCE = 2**53 - 1
+# As many such leaps as a deployment takes reports stay below the largest number: there is always a next one for its end.
+LONGEST_LEAP = 2**43
 
 
 class Kind(StrEnum):
@@ -56,6 +59,9 @@ def why_not_report(facts: ReportFacts) -> Refusal | None:
     """Refuse what contradicts what is known, or cannot be put in order. Whatever only comes late is taken and does nothing."""
     if not facts.is_external:
         return not_now("not_external", f"{facts.ref} is carried out by our own workers.", "They say themselves what becomes of it.")
+    if facts.sequence - facts.newest > LONGEST_LEAP:
+        said = f"The last report of {facts.ref} was number {facts.newest}; {facts.sequence} is more than {LONGEST_LEAP} further."
+        return not_now("leaps", said, f"Send it with the number {facts.newest + 1}, and count on from there.")
     if facts.kind in LIVELY:
         return _too_many(facts)
     if facts.kind is Kind.ROLLED_BACK and facts.is_way_back:

@@ -16,6 +16,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import re
 import ssl
 import sys
@@ -40,6 +41,10 @@ EVALUATIONS, KEYS = "/api/v1/gate/evaluations", "/.well-known/change-control/jwk
 DEPLOYMENTS = "/api/v1/deployments"
 # What is reported, and the states of the deployment that may follow from it.
 REPORTS = {"started": (), "progress": (), "succeeded": ("SUCCEEDED",), "failed": ("FAILED", "NEEDS_HUMAN"), "rolled-back": ("FAILED",)}
+NO_TICKET = {
+    "ticket": "Run check with --ticket-file first; it keeps one where the answer is yes.",
+    "rollback_ticket": "There is one where people had to agree and something ran. Else ask with check --action rollback, then begin.",
+}
 NOT_FOUND = "Use the token that began it, and name the version as check did. What has ended already is not told again."
 REFUSALS = (400, 403, 409, 422)  # sending the same again changes nothing
 JSON_TYPES = ("application/json", "application/problem+json", "application/jwk-set+json")
@@ -338,9 +343,14 @@ def ask(installation: Installation, wanted: Wanted, say: Say, *, wait: float, re
         except CouldNotTell as error:
             if error.again is None or time.monotonic() - began + error.again > max(wait, retry):
                 raise
-            pause = error.again
+            pause = _apart(error.again)
             say.note(f"{error} Asking again in {pause:.0f} s.")
         time.sleep(max(1.0, pause))
+
+
+def _apart(seconds: float) -> float:
+    """A little longer, each job for itself: those that were turned away together do not come back together."""
+    return seconds + random.uniform(0, seconds / 4)  # noqa: S311 - nothing is kept secret by it
 
 
 def _asked(installation: Installation, wanted: Wanted, key: str) -> tuple[int, Json, float]:
@@ -458,7 +468,7 @@ def tell(installation: Installation, path: str, body: Json | None, say: Say, *, 
         except CouldNotTell as error:
             if error.again is None or time.monotonic() - began + error.again > retry:
                 raise
-            pause = error.again
+            pause = _apart(error.again)
             say.note(f"{error} Sending it again in {pause:.0f} s.")
         time.sleep(max(1.0, pause))
 
@@ -603,18 +613,18 @@ def _check_reported(status: int, answer: Json, report: Json, deployment: str) ->
 
 # Where the job runs
 
-RUNS = {  # variable that names the system: (name, variables of the run's id, of its attempt, of its address)
-    "GITHUB_ACTIONS": ("github", ("GITHUB_REPOSITORY", "GITHUB_RUN_ID"), "GITHUB_RUN_ATTEMPT", ""),
-    "GITLAB_CI": ("gitlab", ("CI_PROJECT_PATH", "CI_PIPELINE_ID"), "", "CI_PIPELINE_URL"),
-    "JENKINS_URL": ("jenkins", ("BUILD_TAG",), "", "BUILD_URL"),
-    "CIRCLECI": ("circleci", ("CIRCLE_WORKFLOW_ID",), "", "CIRCLE_BUILD_URL"),
-    "BUILDKITE": ("buildkite", ("BUILDKITE_BUILD_ID",), "BUILDKITE_RETRY_COUNT", "BUILDKITE_BUILD_URL"),
+RUNS = {  # variable that names the system: (name, variables of the run's id, of its attempt, of its address, of who made it run)
+    "GITHUB_ACTIONS": ("github", ("GITHUB_REPOSITORY", "GITHUB_RUN_ID"), "GITHUB_RUN_ATTEMPT", "", "GITHUB_TRIGGERING_ACTOR"),
+    "GITLAB_CI": ("gitlab", ("CI_PROJECT_PATH", "CI_PIPELINE_ID"), "", "CI_PIPELINE_URL", "GITLAB_USER_LOGIN"),
+    "JENKINS_URL": ("jenkins", ("BUILD_TAG",), "", "BUILD_URL", "BUILD_USER_ID"),
+    "CIRCLECI": ("circleci", ("CIRCLE_WORKFLOW_ID",), "", "CIRCLE_BUILD_URL", "CIRCLE_USERNAME"),
+    "BUILDKITE": ("buildkite", ("BUILDKITE_BUILD_ID",), "BUILDKITE_RETRY_COUNT", "BUILDKITE_BUILD_URL", "BUILDKITE_BUILD_CREATOR"),
 }
 
 
 def run_of_this_job() -> Json | None:
     """The CI run this is part of, as far as the environment tells; None outside of CI."""
-    for marker, (system, ids, attempt, address) in RUNS.items():
+    for marker, (system, ids, attempt, address, by) in RUNS.items():
         if not os.environ.get(marker):
             continue
         run_id = "/".join(os.environ.get(name, "") for name in ids)[:200]
@@ -623,7 +633,9 @@ def run_of_this_job() -> Json | None:
         if system == "github":
             url = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(_Or(os.environ))
         number = int(tried) + (system == "buildkite") if tried.isdigit() else 1
-        return {"system": system, "id": run_id, "attempt": max(1, number), "url": url if url.startswith("http") else ""}
+        run = {"system": system, "id": run_id, "attempt": max(1, number), "url": url if url.startswith("http") else ""}
+        actor = plain(os.environ.get(by, ""), 200)
+        return {**run, "actor": actor} if actor else run
     return None
 
 
@@ -642,7 +654,7 @@ def key_of(wanted: Wanted) -> str:
 
 # Telling people
 
-MOST_STEPS = 20
+MOST_STEPS, MOST_LINKS = 20, 50
 MARKS = {"BLOCK": "x", "WAIT": "~", "WARN": "!"}
 WORDS = {ALLOWED: "ALLOWED", DENIED: "DENIED", PENDING: "NOT YET", COULD_NOT_TELL: "COULD NOT TELL"}
 
@@ -677,8 +689,7 @@ class Say:
         """The answer with its reasons and cures, and the summary that the CI system shows."""
         version = ", ".join(f"{kind} {value[:12]}" for kind, _, value in (one.partition(":") for one in wanted.identities))
         title = f"{WORDS[code]}: {wanted.service} ({version}) to {wanted.environment}"
-        lines, about = lines_of(answer), plain(answer.get("url") or "")
-        about = about if about.startswith(("https://", "http://")) else ""
+        lines, about = lines_of(answer), _address(answer)
         permit = answer.get("permit")
         if permit:
             named = f"{permit.get('change')}, " if permit.get("change") else ""
@@ -692,20 +703,30 @@ class Say:
         if self.as_json:  # without tickets: strangers read logs
             shown = {name: value for name, value in answer.items() if name not in (*TICKETS, "keys")}
             print(json.dumps({**shown, "exit_code": code}, sort_keys=True))
-        _summarise(title, lines, about, next_steps=steps)
+        _summarise(title, lines, about, links=[plain(title), *steps], is_first=True)
 
     def done(self, word: str, what: str, more: object, answer: Json) -> None:
         """What the installation confirmed."""
-        print(f"{word}: {plain(what)}", f"  {plain(more or '')}", sep="\n", file=self._out, flush=True)
-        if self.as_json:
-            print(json.dumps({**answer, "exit_code": ALLOWED}, sort_keys=True))
+        self._say(f"{word}: {plain(what)}", plain(more or ""), {**answer, "exit_code": ALLOWED})
 
     def refused(self, answer: Json) -> None:
         """Why it was refused, and the cure."""
         said = _problem(409, answer, None)
-        print(f"REFUSED: {plain(said)}", f"  {plain(said.cure)}", sep="\n", file=self._out, flush=True)
+        self._say(f"REFUSED: {plain(said)}", plain(said.cure), {**answer, "exit_code": DENIED})
+
+    def _say(self, title: str, more: str, answer: Json) -> None:
+        print(title, f"  {more}", sep="\n", file=self._out, flush=True)
         if self.as_json:
-            print(json.dumps({**answer, "exit_code": DENIED}, sort_keys=True))
+            print(json.dumps(answer, sort_keys=True))
+        now = answer.get("deployment")
+        about = _address(answer) or _address(now if isinstance(now, dict) else {})
+        _summarise(title, [more] if more != about else [], about, links=[title])
+
+
+def _address(answer: Json) -> str:
+    """Where a person reads on; nothing where that is no web address."""
+    about = plain(answer.get("url") or "")
+    return about if about.startswith(("https://", "http://")) else ""
 
 
 def lines_of(answer: Json, *, with_cure: bool = True) -> list[str]:
@@ -745,21 +766,36 @@ def _step(step: Json) -> str:
     return " · ".join(told) or f"Clear {codes}; the link says how."  # a token that is told codes alone
 
 
-def _summarise(title: str, lines: list[str], about: str, *, next_steps: list[str]) -> None:
+ANNOTATIONS = "ccgate-annotations.json"
+
+
+def _summarise(title: str, lines: list[str], about: str, *, links: list[str], is_first: bool = False) -> None:
+    """Tell it in the summary of the run too: what comes later stands below, so that a yes that was not used does not stand alone."""
     written = []
     if os.environ.get("GITHUB_STEP_SUMMARY"):
-        marked = [re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", line) for line in (title, *lines)]
+        marked = [re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", line) for line in (title, *lines) if line]
         text = f"### {marked[0]}\n\n" + "\n".join(f"- {line.strip()}" for line in marked[1:]) + f"\n\n{about}\n\n"
         written.append((os.environ["GITHUB_STEP_SUMMARY"], "a", text))
+    before = [] if is_first else _links_before()
+    about = about or (before[0]["external_link"]["url"] if before else "")
     if os.environ.get("GITLAB_CI") and about:
-        links = [{"external_link": {"label": label[:200], "url": about}} for label in (plain(title), *next_steps)]
-        written.append(("ccgate-annotations.json", "w", json.dumps({"Change Control": links})))
+        shown = [*before, *({"external_link": {"label": label[:200], "url": about}} for label in links)]
+        written.append((ANNOTATIONS, "w", json.dumps({"Change Control": shown[-MOST_LINKS:]})))
     try:
         for path, mode, text in written:
             with Path(path).open(mode, encoding="utf-8") as file:
                 file.write(text)
     except OSError as error:  # the answer stands without its summary
         print(f"ccgate: the summary could not be written: {error}", file=sys.stderr)
+
+
+def _links_before() -> list[Json]:
+    """What this job has shown on GitLab already; nothing where that cannot be read."""
+    try:
+        found = json.loads(Path(ANNOTATIONS).read_text("utf-8"))["Change Control"]
+        return [one for one in found if isinstance(one["external_link"]["url"], str)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 # The command line
@@ -804,6 +840,8 @@ def rollback(given: argparse.Namespace) -> int:
 def _begin(given: argparse.Namespace, name: str) -> int:
     kept, say, retry = Kept(given.ticket_file), Say(as_json=given.json), duration(given.retry_for)
     installation = installation_by(given)
+    if kept.document.get(name) is None:
+        raise CouldNotTell(f"{given.ticket_file} holds no {name.replace('_', ' ')}.", NO_TICKET[name])
     try:
         flush(installation, kept, say, retry=retry)
         code, answer = spend(installation, kept.document.get(name), say, retry=retry)
@@ -946,6 +984,8 @@ def main() -> int:
         return int(given.work(given))
     except CouldNotTell as error:
         print(f"ccgate: {plain(error)} {plain(error.cure)}", file=sys.stderr)
+        title = f"{WORDS[COULD_NOT_TELL]}: {given.command}"
+        _summarise(title, [plain(error), plain(error.cure)], "", links=[title])
     except KeyboardInterrupt:
         print("ccgate: stopped. This is no yes.", file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is no yes

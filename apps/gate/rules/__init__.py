@@ -1,5 +1,6 @@
 """The gate's rules: `judge(facts) -> Verdict`, pure. Rules are small functions listed in `table.RULES`."""
 
+from apps.gate.rules.applying import idle_rules
 from apps.gate.rules.cases import Case
 from apps.gate.rules.findings import Answer, Effect, Finding, Mode, Verdict
 from apps.gate.rules.judging import VERSION, judge
@@ -11,6 +12,7 @@ from apps.gate.rules.shapes import (
     ClosedFacts,
     Detail,
     EnvironmentFacts,
+    EvidenceFacts,
     Facts,
     HoldFacts,
     LegFacts,
@@ -42,6 +44,7 @@ __all__ = [
     "Detail",
     "Effect",
     "EnvironmentFacts",
+    "EvidenceFacts",
     "Facts",
     "Finding",
     "HoldFacts",
@@ -58,6 +61,7 @@ __all__ = [
     "TargetFacts",
     "Verdict",
     "Way",
+    "idle_rules",
     "judge",
     "way_to_yes",
 ]

@@ -13,13 +13,13 @@ def agreed(case: Case) -> Iterable[Finding]:
     if case.leg is None or not case.needs_approval:
         return
     answer = quorum(case.leg.quorum)
-    where = f"{case.service.name} in {case.environment.name}"
     if answer.met:
         return
+    where = f"{case.service.name} in {case.environment.name}"
     beforehand = case.leg.quorum.pre_approval
     if beforehand is not None:
         said = f"The model {beforehand.model} does not approve {where} beforehand. {' '.join(beforehand.doubts)}"
-        yield warn("not_beforehand", said, beforehand.cure)
+        yield warn("not_beforehand", said, beforehand.cure, who="the requester")
     if not answer.rules:
         yield block("no_policy", f"No policy says who agrees to {where}.", "Write a policy for it.", who="an administrator")
     for rule in answer.rules:

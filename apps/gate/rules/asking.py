@@ -72,7 +72,7 @@ def known_target(case: Case) -> Iterable[Finding]:
         yield block("unknown_target", said, "Have the target added, with its deployment settings.", who=ADMINISTRATOR)
     elif facts.service.is_retired or facts.environment.is_retired or facts.target.is_retired:
         gone = facts.service.name if facts.service.is_retired else facts.environment.name if facts.environment.is_retired else "The target"
-        yield block("retired", f"{gone} is retired.", "Nothing is deployed there any more.", who=ADMINISTRATOR)
+        yield block("retired", f"{gone} is retired.", "Deploy to the place that took over; nothing goes here any more.", who=ADMINISTRATOR)
 
 
 def _in(scope: frozenset[int] | None, thing: object) -> bool:

@@ -23,7 +23,7 @@ def in_period(case: Case) -> Iterable[Finding]:
 
 
 def in_window(case: Case) -> Iterable[Finding]:
-    """Where windows are declared, one is open now; without any, it is always open."""
+    """Where windows are declared, one is open now, and after the last one none is; without any, it is always open."""
     windows = [] if case.is_rollback else _of_kind(case, "WINDOW")
     if not windows or any(_covers(case, one) for one in windows):
         return
@@ -33,7 +33,8 @@ def in_window(case: Case) -> Iterable[Finding]:
         return
     opens = min((one.starts_at for one in windows if one.starts_at is not None), default=None)
     when = f"The next one opens {case.say(opens)}." if opens else "No further one is declared."
-    yield wait("outside_window", f"No window is open. {when}", "Wait, or declare a window.", who=RELEASE_MANAGER, until=opens)
+    cure = "Wait, or declare a window." if opens else "Declare the next one, or lift the last one: then every time is allowed."
+    yield wait("outside_window", f"No window is open. {when}", cure, who=RELEASE_MANAGER, until=opens)
 
 
 def in_slot(case: Case) -> Iterable[Finding]:

@@ -43,12 +43,13 @@ def _passed(case: Case, finding: Finding, one: ExceptionFacts) -> Finding:
     if finding.effect is Effect.WARN or finding.code in NEVER or one.ends_at is None:
         return finding
     said = f"{finding.message} {one.ref} of {one.names} passes it until {case.say(one.ends_at)}."
-    return replace(finding, effect=Effect.WARN, final=False, message=said, cure="", who="", until=one.ends_at, lifted_until=one.ends_at)
+    # Its cure and who can act stay: when the exception ends it is in the way again.
+    return replace(finding, effect=Effect.WARN, final=False, message=said, until=one.ends_at, lifted_until=one.ends_at)
 
 
 def in_force(case: Case) -> Iterable[Finding]:
     """Every exception that was agreed to for this leg is told: what counts, what does not and why, what is owed."""
-    if case.leg is None or case.is_rollback:
+    if case.leg is None or not case.leg.exceptions or case.is_rollback:
         return
     leg = excepted_leg(case)
     for one in case.leg.exceptions:

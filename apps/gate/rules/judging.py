@@ -51,23 +51,28 @@ def _judged(case: Case) -> Verdict:
     passed = [rule.name for rule in FIRST]
     modes = case.facts.modes
     for rule in LATER:
-        if found := applied(rule, case):
-            findings += found
-        elif modes.get(rule.name) != Mode.OFF:
+        found = [] if modes and _is_off(rule, case) else [*rule.check(case)]
+        if found:  # of most rules nothing, most often
+            findings += _as_applied(rule, case, found)
+        elif not modes or modes.get(rule.name) != Mode.OFF:
             passed.append(rule.name)
     return _verdict(case, findings, passed)
 
 
 def applied(rule: Rule, case: Case) -> list[Finding]:
     """What a rule finds here, as the environment applies it."""
-    mode = case.facts.modes.get(rule.name, Mode.ENFORCED) if rule.can_be_off else Mode.ENFORCED
-    if mode == Mode.OFF:
-        return []
-    found = list(rule.check(case))
-    if not found:  # most rules, most often
-        return found
-    found = [replace(finding, rule=rule.name) for finding in found]
-    if mode == Mode.WARN_ONLY:
+    found = [] if _is_off(rule, case) else list(rule.check(case))
+    return _as_applied(rule, case, found) if found else found
+
+
+def _is_off(rule: Rule, case: Case) -> bool:
+    modes = case.facts.modes
+    return bool(modes) and rule.can_be_off and modes.get(rule.name) == Mode.OFF
+
+
+def _as_applied(rule: Rule, case: Case, found: list[Finding]) -> list[Finding]:
+    found = [finding.of(rule.name) for finding in found]
+    if rule.can_be_off and case.facts.modes.get(rule.name) == Mode.WARN_ONLY:
         return [replace(finding, effect=Effect.WARN, final=False) for finding in found]
     return lifted(case, rule.name, found)
 

@@ -13,8 +13,11 @@ OPENING = frozenset(rule.name for rule in FIRST)
 LIFTED = " passes it until "  # how a finding reads that an exception made a warning of
 MARKS = {"(waits)": Effect.WAIT, "(warns)": Effect.WARN}
 # What is asked only where people must have agreed, and only where a change is needed at all: whole rules, and single codes.
-APPROVAL_RULES, APPROVAL_CODES = frozenset({"approval", "settings"}), frozenset({"digest_required", "signature_differs"})
-CHANGE_RULES = APPROVAL_RULES | {"used_up", "signature", "period", "slot", "promotion", "way_back", "room"}
+APPROVAL_RULES, APPROVAL_CODES = (
+    frozenset({"approval", "settings"}),
+    frozenset({"digest_required", "signature_differs", "evidence_missing"}),
+)
+CHANGE_RULES = APPROVAL_RULES | {"used_up", "signature", "period", "slot", "promotion", "evidence", "way_back", "room"}
 CHANGE_CODES = APPROVAL_CODES | {
     "no_change", "too_many_changes", "not_in_revision", "identity_differs", "identity_missing", "identity_extra",
 }  # fmt: skip

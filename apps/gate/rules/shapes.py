@@ -136,6 +136,17 @@ class SlotFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceFacts:
+    """A report that was shown for a version, and what was counted in it."""
+
+    name: str
+    kind: str  # JUNIT or SARIF
+    identities: frozenset[str]  # of the version it was shown for
+    good_count: int  # tests that passed
+    bad_count: int  # tests that failed or broke off; errors of a scanner
+
+
+@dataclass(frozen=True, slots=True)
 class LegFacts:
     """An open leg that names one of the identities asked about. Identities, period and way back are read from the signed bytes."""
 
@@ -156,6 +167,7 @@ class LegFacts:
     slot: SlotFacts | None
     quorum: QuorumFacts
     kind: str = ""
+    evidence: tuple[EvidenceFacts, ...] = ()  # the newest first
     exceptions: tuple[ExceptionFacts, ...] = ()  # agreed to by two people and not ended; whether they count is judged
 
 

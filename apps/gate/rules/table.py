@@ -5,7 +5,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from apps.gate.rules import agreement, asking, calendar, exceptions, ground, promotion, version, way_back
+from apps.gate.rules import agreement, asking, calendar, evidence, exceptions, ground, promotion, version, way_back
 from apps.gate.rules.cases import Check
 
 
@@ -132,6 +132,13 @@ RULES = (
         codes={"not_promoted": "the version has not arrived on the nearest lower rung where the service has a target, or went bad there since"},
     ),
     Rule(
+        "evidence", "Evidence", evidence.is_shown,
+        codes={
+            "evidence_missing": "the policy asks for a test report without failures and none was shown for this version",
+            "evidence_bad": "a report shown for this version counts failed tests or errors of a scanner (warns)",
+        },
+    ),
+    Rule(
         "way_back", "Rollback plan is executable", way_back.has_way_back,
         codes={
             "no_rollback_plan": "the change has no rollback plan",
@@ -160,7 +167,7 @@ KEPT = frozenset(rule.name for rule in RULES if not rule.can_be_off)
 
 # Rules of the design whose facts nobody records yet.
 NOT_YET = {
-    "Evidence": "tests, scan and provenance present for the artifact",
+    "Provenance": "who built the artifact, from which commit, is proved by a signed statement",
     "Rehearsal": "the rollback plan was rehearsed lately enough",
     "Dependencies": "no dependency's way back is taken away",
 }

@@ -52,7 +52,8 @@ def _differences(case: Case) -> Iterable[Finding]:
         said = f"{leg.ref} also names {_listed(missing)}, and the question does not."
         yield block("identity_missing", said, "Ask again with every approved identity.", who="whoever asks", final=True)
     elif extra:
-        yield warn("identity_extra", f"The question also names {_listed(extra)}, which {leg.ref} does not.", "Add it to the next change.")
+        said = f"The question also names {_listed(extra)}, which {leg.ref} does not."
+        yield warn("identity_extra", said, "Add it to the next change.", who=REQUESTER)
     if (
         case.needs_approval
         and leg.quorum.policy

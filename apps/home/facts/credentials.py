@@ -1,25 +1,28 @@
 """Gate tokens and trusts as their pages show them: scopes in words, how they stand. Queries; decides nothing."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from apps.accounts.models import Person
 from apps.catalog.access import services_for
 from apps.catalog.models import Environment
 from apps.core.prose import mark_hidden
+from apps.deployments.forms import place_before
 from apps.gate.models import GateToken, Trust
 from apps.gate.trusts import standing, trusts_shown
 
-MOST = 200
 PAGE = 50
 SOON = timedelta(days=7)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+CUT = re.compile(r"([01])\.([0-9]{1,18})\.([0-9]{1,18})")
 NAMED = 6  # services in a row; of more it says how many
 STANDINGS = {
     "HOLDS": ("Holds", "go", "check"),
@@ -54,17 +57,52 @@ def shelf_of(tokens: Iterable[GateToken], *, reader: Person) -> Shelf:
     return Shelf(dict(named), dict(Environment.objects.filter(pk__in=places).values_list("pk", "name")))
 
 
-def live_tokens(*, reader: Person, now: datetime) -> list[dict[str, Any]]:
-    """Every gate token that may be used, what ends next first; at most so many."""
-    found = _tokens().filter(revoked_at__isnull=True, expires_at__gt=now).order_by("expires_at", "pk")[:MOST]
-    return _token_rows(list(found), reader=reader, now=now)
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a list; where there are more, behind what the next page begins; and whether there is a page before."""
+
+    rows: list[dict[str, Any]]
+    cut: str
+    is_later: bool
 
 
-def over_tokens(*, reader: Person, now: datetime, before: int | None) -> tuple[list[dict[str, Any]], int | None]:
-    """Those that are revoked or have expired, the newest first; where there are more, the number that the next page ends before."""
-    found = _tokens().filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=now)).order_by("-pk")
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a page of what may be used ends: behind a row as it stood then, whatever becomes of that row."""
+
+    holds: bool  # what waits comes before
+    expires_at: datetime
+    pk: int
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """From an address; None for whatever is none."""
+        found = CUT.fullmatch(text)
+        try:
+            return cls(found[1] == "1", BEGINNING + timedelta(microseconds=int(found[2])), int(found[3])) if found else None
+        except OverflowError:
+            return None
+
+    def __str__(self) -> str:
+        return f"{int(self.holds)}.{(self.expires_at - BEGINNING) // timedelta(microseconds=1)}.{self.pk}"
+
+
+def live_tokens(*, reader: Person, now: datetime, given: str) -> Page:
+    """The gate tokens that may be used, what ends next first."""
+    found, after = _tokens().filter(revoked_at__isnull=True, expires_at__gt=now).order_by("expires_at", "pk"), Cut.read(given)
+    if after is not None:
+        found = found.filter(Q(expires_at__gt=after.expires_at) | Q(expires_at=after.expires_at, pk__gt=after.pk))
+    rows = list(found[: PAGE + 1])
+    cut = str(Cut(holds=True, expires_at=rows[PAGE - 1].expires_at, pk=rows[PAGE - 1].pk)) if len(rows) > PAGE else ""
+    return Page(_token_rows(rows[:PAGE], reader=reader, now=now), cut, is_later=after is not None)
+
+
+def over_tokens(*, reader: Person, now: datetime, given: str) -> Page:
+    """Those that are revoked or have expired, the newest first."""
+    found, before = _tokens().filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=now)).order_by("-pk"), place_before(given)
     rows = list((found if before is None else found.filter(pk__lt=before))[: PAGE + 1])
-    return _token_rows(rows[:PAGE], reader=reader, now=now), rows[PAGE - 1].pk if len(rows) > PAGE else None
+    cut = str(rows[PAGE - 1].pk) if len(rows) > PAGE else ""
+    return Page(_token_rows(rows[:PAGE], reader=reader, now=now), cut, is_later=before is not None)
 
 
 def _tokens() -> QuerySet[GateToken]:
@@ -82,12 +120,33 @@ def token_row(token: GateToken, shelf: Shelf, *, now: datetime) -> dict[str, Any
     return {"token": token, "reach": shelf.reach(token), "standing": STANDINGS[stands], "is_live": token.is_live(now)}
 
 
-def trust_rows(*, reader: Person, now: datetime) -> list[dict[str, Any]]:
-    """Every trust, those that wait or hold first; what is over is cut off before what is not."""
-    trusts = list(trusts_shown().order_by(F("grant__revoked_at").desc(nulls_first=True), "-grant__expires_at", "pk")[:MOST])
+def live_trusts(*, reader: Person, now: datetime, given: str) -> Page:
+    """The trusts that wait or hold: those that wait first, then what ends next."""
+    found, after = trusts_shown().filter(grant__revoked_at__isnull=True, grant__expires_at__gt=now), Cut.read(given)
+    found = found.alias(holds=Q(in_force_at__isnull=False)).order_by("holds", "grant__expires_at", "pk")
+    if after is not None:
+        ends_later = Q(grant__expires_at__gt=after.expires_at) | Q(grant__expires_at=after.expires_at, pk__gt=after.pk)
+        found = found.filter(Q(holds__gt=after.holds) | Q(ends_later, holds=after.holds))
+    rows = list(found[: PAGE + 1])
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    cut = str(Cut(holds=last.in_force_at is not None, expires_at=last.grant.expires_at, pk=last.pk)) if last else ""
+    return Page(_trust_rows(rows[:PAGE], reader=reader, now=now), cut, is_later=after is not None)
+
+
+def over_trusts(*, reader: Person, now: datetime, given: str) -> Page:
+    """Those that were ended or have expired, the newest first."""
+    found, before = (
+        trusts_shown().filter(Q(grant__revoked_at__isnull=False) | Q(grant__expires_at__lte=now)).order_by("-pk"),
+        place_before(given),
+    )
+    rows = list((found if before is None else found.filter(pk__lt=before))[: PAGE + 1])
+    cut = str(rows[PAGE - 1].pk) if len(rows) > PAGE else ""
+    return Page(_trust_rows(rows[:PAGE], reader=reader, now=now), cut, is_later=before is not None)
+
+
+def _trust_rows(trusts: Sequence[Trust], *, reader: Person, now: datetime) -> list[dict[str, Any]]:
     shelf = shelf_of([one.grant for one in trusts], reader=reader)
-    rows = [trust_row(one, shelf, now=now) for one in trusts]
-    return sorted(rows, key=lambda row: row["order"])
+    return [trust_row(one, shelf, now=now) for one in trusts]
 
 
 def trust_row(trust: Trust, shelf: Shelf, *, now: datetime) -> dict[str, Any]:
@@ -95,8 +154,7 @@ def trust_row(trust: Trust, shelf: Shelf, *, now: datetime) -> dict[str, Any]:
     stands = standing(trust, now)
     if stands == "HOLDS" and trust.grant.expires_at - now < SOON:
         stands = "SOON"
-    order = ("WAITS", "SOON", "HOLDS", "EXPIRED", "ENDED").index(stands)
-    return {"trust": trust, "reach": shelf.reach(trust.grant), "standing": STANDINGS[stands], "order": order}
+    return {"trust": trust, "reach": shelf.reach(trust.grant), "standing": STANDINGS[stands]}
 
 
 def pins_told(trust: Trust) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from apps.gate.foreseeing import Foresight, foresee
 from apps.gate.log import get_evaluation
 from apps.gate.models import Evaluation, GateToken, Ticket, VerdictRow
 from apps.gate.retention import why_gone
-from apps.gate.rules import RULES, Question, Run
+from apps.gate.rules import RULES, Action, Question, Run, idle_rules
 
 MOST_ANSWERS = 100
 TITLES = {rule.name: rule.title for rule in RULES}
@@ -47,6 +47,8 @@ class Answered:
     record: Mapping[str, Any]
     digest: str
     judge: int
+    required: str  # what the place asks for today: the record does not say
+    goes_back: bool
 
     @property
     def findings(self) -> list[dict[str, Any]]:
@@ -56,7 +58,9 @@ class Answered:
     @property
     def rules(self) -> list[dict[str, str]]:
         """Every rule that was judged, what is in the way first."""
-        return judged_rules(self.findings, self.record.get("passed", ()))
+        has_change = bool(self.record.get("bound", {}).get("change"))
+        idle = idle_rules(required=self.required, has_change=has_change, goes_back=self.goes_back)
+        return judged_rules(self.findings, [name for name in self.record.get("passed", ()) if name not in idle])
 
     @property
     def counts(self) -> str:
@@ -142,7 +146,7 @@ def explained(person: Person, public_id: UUID, *, now: datetime | None = None) -
     question = read_question(bytes(row.question))
     target = Target.objects.select_related("service__team", "environment").filter(pk=row.target_id).first() if row.target_id else None
     _seen(person, question, target)
-    answers = answers_to(row)
+    answers = answers_to(row, question, required=target.environment.change_required if target else "")
     if not answers:
         raise Http404
     token = GateToken.objects.select_related("trust__issuer").filter(pk=row.token_id).first()
@@ -160,11 +164,20 @@ def explained(person: Person, public_id: UUID, *, now: datetime | None = None) -
     )
 
 
-def answers_to(row: Evaluation) -> list[Answered]:
+def answers_to(row: Evaluation, question: Question, *, required: str) -> list[Answered]:
     """Every answer an evaluation got, the newest first."""
     rows = VerdictRow.objects.filter(evaluation_id=row.id, at__gte=row.at - MILLISECOND).order_by("-at")[:MOST_ANSWERS]
     return [
-        Answered(one.at, one.verdict, one.is_final, json.loads(bytes(one.record)), hashlib.sha256(bytes(one.record)).hexdigest(), one.judge)
+        Answered(
+            at=one.at,
+            verdict=one.verdict,
+            is_final=one.is_final,
+            record=json.loads(bytes(one.record)),
+            digest=hashlib.sha256(bytes(one.record)).hexdigest(),
+            judge=one.judge,
+            required=required,
+            goes_back=question.action is Action.ROLLBACK,
+        )
         for one in rows
     ]
 
@@ -183,8 +196,13 @@ def shown_finding(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def judged_rules(findings: Iterable[Mapping[str, Any]], passed: Iterable[str]) -> list[dict[str, str]]:
-    """Rules as rows: what was found in its own words, then what passed, with what it asks."""
-    found = [{"effect": one["effect"], "title": TITLES.get(one["rule"], one["rule"]), "said": one["message"]} for one in findings]
+    """Rules as rows: what was found in its own words, then what passed, with what it asks. `place` is where the log's code leads to."""
+    found, named = [], set()
+    for one in findings:
+        code, title = one["code"], TITLES.get(one["rule"], one["rule"])
+        place = "" if code in named else f"code-{code}"
+        named.add(code)
+        found.append({"effect": one["effect"], "title": title, "said": one["message"], "code": code, "place": place})
     return found + [{"effect": "PASS", "title": TITLES.get(name, name), "said": ASKS.get(name, "")} for name in passed]
 
 

@@ -13,7 +13,7 @@ from apps.changes.models import Leg
 from apps.core.refusals import BadContent
 from apps.gate.foreseeing import Foresight, foresee
 from apps.gate.inputs import MOST_IDENTITIES
-from apps.gate.rules import Action, Question
+from apps.gate.rules import Action, Question, idle_rules
 from apps.home.facts.evaluation import counted_rules, judged_rules
 
 NO_TARGET = "The service has no target there. An administrator adds it."
@@ -32,8 +32,10 @@ class AskedByPerson:
     def rules(self) -> list[dict[str, str]]:
         """Every rule that was judged."""
         verdict = self.foresight.verdict
-        found = [{"effect": one.effect.value, "rule": one.rule, "message": one.message} for one in verdict.findings]
-        return judged_rules(found, verdict.passed)
+        found = [{"effect": one.effect.value, "rule": one.rule, "code": one.code, "message": one.message} for one in verdict.findings]
+        goes_back = self.question.action is Action.ROLLBACK
+        idle = idle_rules(required=self.target.environment.change_required, has_change=verdict.leg_id is not None, goes_back=goes_back)
+        return judged_rules(found, [name for name in verdict.passed if name not in idle])
 
     @property
     def counts(self) -> str:

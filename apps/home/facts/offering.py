@@ -12,8 +12,9 @@ from apps.catalog.grants import Grants, grant_rows
 from apps.catalog.models import Environment, Service, Target
 from apps.changes.access import services_to_ask_for
 from apps.changes.content import Content
-from apps.changes.facts import current_legs, leg_facts
+from apps.changes.facts import current_legs, items_asked_by_name, leg_facts
 from apps.changes.models import Change
+from apps.changes.readings import commit_in
 from apps.changes.rules import why_not_change_started
 from apps.changes.states import LEG_UNTOUCHED, OPEN
 from apps.core.refusals import Refusal
@@ -29,6 +30,7 @@ class Offer:
     ladder: Mapping[str, Environment]
     targets: Mapping[str, list[Target]] = field(default_factory=dict)
     frozen: Mapping[str, Refusal] = field(default_factory=dict)  # services whose version stays as it is, and why
+    asked: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # the commit of a service, and the name it was written as
 
     def rungs(self, service: str) -> list[tuple[str, str, str]]:
         """Where a service can go: short name, name, what runs there; the whole ladder where no service is chosen."""
@@ -84,7 +86,7 @@ class Shelf:
             for row in rows.select_related("service__team", "environment", "settings").order_by("environment__rank", "pk"):
                 found[row.service.slug].append(row)
         ladder = dict(self.offer.ladder) | {one.environment.slug: one.environment for rows in found.values() for one in rows}
-        return Offer(self.offer.services, ladder, found, self.offer.frozen)
+        return Offer(self.offer.services, ladder, found, self.offer.frozen, self.offer.asked)
 
 
 def frozen_in(change: Change, content: Content) -> dict[str, Refusal]:
@@ -98,15 +100,19 @@ def frozen_in(change: Change, content: Content) -> dict[str, Refusal]:
     return {slug: refusal for slug, refusal in found.items() if refusal}
 
 
-def shelf_for(person: Person, *, content: Content | None = None, frozen: Mapping[str, Refusal] | None = None) -> Shelf:
+def shelf_for(
+    person: Person, *, change: Change | None = None, content: Content | None = None, frozen: Mapping[str, Refusal] | None = None
+) -> Shelf:
     """What a person may choose from; CONTENT is that of the change they edit, FROZEN what of it has begun."""
     kept = kept_by(content)
     open_to, rungs, grants = services_to_ask_for(person), environments_in_order(), grant_rows(person.pk)
-    read_together(open_to, rungs, grants)
+    named = items_asked_by_name(change)
+    read_together(open_to, rungs, grants, *([named] if change else []))
     services = {service.slug: service for service in open_to}
     if missing := kept.services - {service.public_id for service in services.values()}:
         services |= {service.slug: service for service in services_for(person).filter(public_id__in=missing)}
     ladder = {environment.slug: environment for environment in rungs}
     if missing := kept.environments - {environment.public_id for environment in ladder.values()}:
         ladder |= {environment.slug: environment for environment in Environment.objects.filter(public_id__in=missing)}
-    return Shelf(Offer(services, ladder, frozen=frozen or {}), frozenset(grants), kept)
+    asked = {item.service.slug: (commit_in(item.identities), item.asked_as) for item in named} if change else {}
+    return Shelf(Offer(services, ladder, frozen=frozen or {}, asked=asked), frozenset(grants), kept)

@@ -12,6 +12,7 @@ from apps.home.search.grammar import CONTROL, LONGEST, Term, printed_term
 from apps.home.search.terms import IS_WORDS, ME, SPECS, Spec, Takes
 
 MOST, LOOKED_AT = 8, 200
+EVERY = "*"
 LAST = re.compile(
     r'(?P<minus>-?)(?:(?P<key>[A-Za-z_]+):(?P<op>>=|<=|>|<|=)?(?P<done>(?:(?:"[^"]*"|[^\s",]+),)*))?(?P<part>"[^"]*|[^\s",]*)\Z'
 )
@@ -63,6 +64,19 @@ def values_for(spec: Spec, person: Person, part: str) -> list[tuple[str, str]]:
         return [(choice, IS_WORDS.get(choice, "")) for choice in spec.choices if part.replace("-", "_") in choice]
     look = LOOKS.get(spec.key)
     return look(person, part) if look else []
+
+
+def named_services(person: Person, text: str) -> list[Suggestion]:
+    """What the last of several short names with commas between could become; behind a comma nothing is offered before a letter."""
+    head, comma, part = text.rpartition(",")
+    part = part.strip().lower()
+    if CONTROL.search(text) or (comma and not part):
+        return []
+    given = {word.strip() for word in head.split(",")}
+    before = f"{head}{comma} " if comma else ""
+    found = services_for(person, text=part).filter(retired_at__isnull=True).exclude(slug__in=given)[:MOST]
+    every = [] if text.strip() else [Suggestion(EVERY, EVERY, "every service, also those to come")]
+    return [*every, *(Suggestion(f"{before}{one.slug}, ", one.slug, f"{one.name}, {one.team.name}") for one in found)]
 
 
 def _services(person: Person, part: str) -> list[tuple[str, str]]:

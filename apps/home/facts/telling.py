@@ -47,7 +47,7 @@ class Told:
     passages: list[Passage]
     aspects: list[tuple[str, str]]  # word, icon
     untouched: str
-    identities: list[tuple[str, str]]  # kind, value
+    identities: list[tuple[str, str, str]]  # kind, value, what was written for it
     plan: list[dict[str, object]]
     way_back: str
     way_back_seconds: int
@@ -61,13 +61,18 @@ class Told:
 
 def told_content(content: Content, *, legs: Iterable[Leg], called: Called | None = None) -> Told:
     """The content in words; `legs` say what they replace, CALLED whom we tell ourselves."""
-    rollback, touched = content.rollback, content.scope.aspects
+    rollback, touched, legs = content.rollback, content.scope.aspects, [*legs]
+    asked = {(leg.service.public_id, tuple(leg.item.identities)): leg.item.asked_as for leg in legs}
     return Told(
         content=content,
         passages=passages(legs),
         aspects=[(aspect.value.lower(), icon) for aspect, icon in ASPECT_ICONS.items() if aspect in touched],
         untouched=", ".join(aspect.value.lower() for aspect in ASPECT_ICONS if aspect not in touched).capitalize(),
-        identities=[pair for item in content.scope.items for pair in identities(item, many=len(content.scope.items) > 1)],
+        identities=[
+            line
+            for item in content.scope.items
+            for line in identities(item, many=len(content.scope.items) > 1, asked_as=asked.get((item.service_id, item.identities), ""))
+        ],
         plan=step_rows(content.plan.steps),
         way_back=WAYS[rollback.strategy] if rollback.strategy else "",
         way_back_seconds=rollback.way_back_seconds,
@@ -107,10 +112,11 @@ def listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def identities(item: ItemContent, *, many: bool) -> list[tuple[str, str]]:
-    """What machines compare, by kind; the service is named where there are several."""
+def identities(item: ItemContent, *, many: bool, asked_as: str) -> list[tuple[str, str, str]]:
+    """What machines compare, by kind, and beside a commit what was written for it; the service is named where there are several."""
+    of = f" of {item.service_name}" if many else ""
     pairs = (text.partition(":") for text in item.identities)
-    return [(f"{KINDS.get(kind, kind)} of {item.service_name}" if many else KINDS.get(kind, kind), value) for kind, _, value in pairs]
+    return [(f"{KINDS.get(kind, kind)}{of}", value, asked_as if f"{kind}:" == GIT else "") for kind, _, value in pairs]
 
 
 def step_rows(steps: Iterable[Step]) -> list[dict[str, object]]:

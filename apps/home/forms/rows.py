@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.forms.boundfield import BoundWidget
 
+from apps.catalog.repositories.git import OBJECT_ID
 from apps.catalog.versions import read_identities
 from apps.changes.content import EnvironmentRef, ItemContent, Step, StepBy
 from apps.core.refusals import BadContent
@@ -47,6 +48,18 @@ class ItemRow(forms.Form):
         """The short name of the service that the row names as it stands."""
         value = self["service"].value()
         return value if isinstance(value, str) and value in self.offer.services else ""
+
+    @property
+    def asked_as(self) -> str:
+        """What was written for the commit that the row holds, where the change was saved with a branch or a tag."""
+        commit, name = self.offer.asked.get(self.chosen, ("", ""))
+        return name if commit and commit == str(self["commit"].value() or "").strip().lower() else ""
+
+    @property
+    def name_said(self) -> str:
+        """The branch, the tag or the short id that was written; empty where it is the commit's whole id."""
+        written = str(self.cleaned_data.get("commit") or "").strip()
+        return "" if OBJECT_ID.fullmatch(written.lower()) else written
 
     @property
     def rungs(self) -> list[tuple[BoundWidget, str]]:

@@ -1,5 +1,6 @@
 """Gate tokens: the list, one token, issuing and rotating in the browser. A secret is in one answer and nowhere else."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,13 @@ from apps.catalog.facts import person_facts
 from apps.catalog.models import Environment
 from apps.core.pages import PageRequest, render_page
 from apps.core.refusals import BadContent, Refusal, Refused
-from apps.deployments.forms import place_before
 from apps.deployments.shown import actor_names
 from apps.gate.actions import Issued, issue_gate_token, revoke_gate_token, rotate_gate_token
 from apps.gate.rules.tokens import why_not_revoke, why_not_rotate
 from apps.gate.rules.trusting import NOT_ADMINISTRATOR, why_not_configure
-from apps.home.credential_forms import Rotation, Scoped
-from apps.home.facts.credentials import MOST, get_token, live_tokens, over_tokens, shelf_of, token_row
+from apps.home.credential_forms import LONGEST_NAMES, Rotation, Scoped
+from apps.home.facts.credentials import Page, get_token, live_tokens, over_tokens, shelf_of, token_row
+from apps.home.facts.suggesting import named_services
 
 
 def reading(request: PageRequest) -> Refusal | None:
@@ -35,16 +36,18 @@ def reading(request: PageRequest) -> Refusal | None:
 @require_GET
 def gate_tokens(request: PageRequest) -> HttpResponse:
     """Tokens that may be used: what they may ask, until when, and when they were last used; `view=over` for the others."""
-    refusal, now, is_over = reading(request), timezone.now(), request.GET.get("view") == "over"
-    before = place_before(request.GET.get("before", ""))
-    context: dict[str, Any] = {"refusal": refusal, "is_over": is_over, "newest_url": "?view=over" if is_over and before is not None else ""}
-    if is_over:
-        context["rows"], older = over_tokens(reader=request.user, now=now, before=before)
-        context["older_url"] = f"?view=over&before={older}" if older else ""
-    else:
-        context["rows"] = live_tokens(reader=request.user, now=now)
-        context["is_cut"] = len(context["rows"]) == MOST
-    return render_page(request, "home/gate_tokens.html", context)
+    refusal = reading(request)
+    return render_page(request, "home/gate_tokens.html", {"refusal": refusal, **page_of(request, live=live_tokens, over=over_tokens)})
+
+
+def page_of(request: PageRequest, *, live: Callable[..., Page], over: Callable[..., Page]) -> dict[str, Any]:
+    """What a list of credentials shows: a page of those in use, or of those that are over."""
+    is_over = request.GET.get("view") == "over"
+    view, name, listed = ("over", "before", over) if is_over else ("live", "after", live)
+    found = listed(reader=request.user, now=timezone.now(), given=request.GET.get(name, ""))
+    older = f"?view={view}&{name}={found.cut}" if found.cut else ""
+    newest = f"?view={view}" if found.is_later else ""
+    return {"rows": found.rows, "is_over": is_over, "is_later": found.is_later, "older_url": older, "newest_url": newest}
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,6 +64,17 @@ def new_gate_token(request: PageRequest) -> HttpResponse:
         except BadContent as error:
             form.put_errors(error.errors)
     return render_page(request, "home/gate_token_new.html", {"form": form}, status=422 if request.method == "POST" else 200)
+
+
+@require_GET
+def gate_services(request: PageRequest) -> HttpResponse:
+    """How the names of services in a form could go on; asked for without a script, the form."""
+    if refusal := reading(request):
+        raise Refused(refusal)
+    if not request.htmx:
+        return render_page(request, "home/gate_token_new.html", {"form": Scoped(person=request.user)})
+    found = named_services(request.user, request.GET.get("services", "")[:LONGEST_NAMES])
+    return render_page(request, "home/_suggestions.html", {"found": found})
 
 
 @require_GET

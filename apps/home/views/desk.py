@@ -44,7 +44,7 @@ class Desk:
         if self.change:
             self.content = content_of(newest_of(self.change))
         frozen = frozen_in(self.change, self.content) if self.change and self.content else {}
-        self.shelf = shelf_for(self.request.user, content=self.content, frozen=frozen)
+        self.shelf = shelf_for(self.request.user, change=self.change, content=self.content, frozen=frozen)
         self.evidence = EvidenceFields(EvidenceInput())
 
     def show_evidence(self, values: Values, *, restored: bool) -> None:

@@ -137,8 +137,10 @@ def rows_changed(desk: Desk, values: Values, operation: re.Match[str]) -> HttpRe
 
 
 def discarded(desk: Desk, values: Values) -> HttpResponse:
-    """Forget what was typed and begin from what is saved."""
+    """Forget what was typed and begin from what is saved; of another form in the list, only its row says so."""
     forget(desk, values)
+    if desk.request.htmx:
+        return render_page(desk.request, "home/_discarded.html", {})
     messages.success(desk.request, "What you had typed is gone.")
     return redirect("home:change", ref=desk.change.ref) if desk.change else redirect(f"{desk.address}?blank=1")
 
@@ -231,14 +233,21 @@ def clash(sheet: Sheet, name: str, theirs: Values) -> tuple[str, str, str]:
 
 def stored(desk: Desk, sheet: Sheet, content: Content, *, is_submitted: bool) -> Change:
     """The change with what was written. A new one is begun and submitted in one go, so that nothing half done is left behind."""
-    by, needs = desk.request.user.actor, needed_numbers(sheet)
+    by, needs, asked_as = desk.request.user.actor, needed_numbers(sheet), sheet.asked_as()
     if desk.change is None:
         version = model_version(sheet.form.said("model"))
         is_emergency, made_from = sheet.form.said("emergency") == "True", version.pk if version else None
         return ask_for_change(
-            content=content, by=by, is_submitted=is_submitted, needs=needs, made_from=made_from, is_emergency=is_emergency
+            content=content,
+            by=by,
+            is_submitted=is_submitted,
+            needs=needs,
+            made_from=made_from,
+            is_emergency=is_emergency,
+            asked_as=asked_as,
         )
-    revise_change(change_id=desk.change.pk, content=content, by=by, revision_digest=desk.request.POST.get("revision_digest", ""))
+    seen = desk.request.POST.get("revision_digest", "")
+    revise_change(change_id=desk.change.pk, content=content, by=by, revision_digest=seen, asked_as=asked_as)
     place_change_after(change_id=desk.change.pk, needs=needs, by=by)
     if is_submitted and not desk.change.is_open:
         submit_change(change_id=desk.change.pk, by=by)

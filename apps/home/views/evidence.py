@@ -62,6 +62,11 @@ class EvidenceFields:
         return tuple(Evidence(piece.name, piece.sha256, piece.kind) for piece in self.pieces)
 
     @property
+    def documents(self) -> list[PieceShown]:
+        """The pieces of which one can be the version itself: a link is none."""
+        return [piece for piece in self.pieces if not piece.link]
+
+    @property
     def config_digest(self) -> str:
         """The `config` identity, where a document says what changes; empty otherwise."""
         return self.chosen

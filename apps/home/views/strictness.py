@@ -29,6 +29,8 @@ from apps.gate.strictness import TITLES, as_it_is, get_relaxation, open_relaxati
 from apps.home.facts.trying import Wish, tried_on_past
 from apps.home.strictness_form import SAID, Strictness, Trial
 
+TRIED = "try_%s"  # two forms of the page have the same fields
+
 
 @require_http_methods(["GET", "POST"])
 def strictness(request: PageRequest, slug: str) -> HttpResponse:
@@ -48,6 +50,8 @@ def strictness(request: PageRequest, slug: str) -> HttpResponse:
             messages.success(request, said)
             return redirect("home:environment_strictness", about.slug)
     trial, wish = tried_in(request.POST if is_post else request.GET)
+    if is_post and wish is None:
+        trial = Trial(auto_id=TRIED, initial={"what": None})  # the form that was sent says what does not fit
     context = {"environment": about, "form": form, "trial": trial, "rules": rules_applied(about), "refusal": refusal}
     context |= {
         "takes_two": are_two_administrators(),
@@ -84,7 +88,7 @@ def tried_in(given: QueryDict) -> tuple[Trial, Wish | None]:
     asked, wanted = given.get("what"), given.get("after")
     is_known = asked == REQUIRED or asked in SWITCHABLE
     chosen = asked if is_known and (wanted is None or not errors_of(asked or REQUIRED, wanted)) else None
-    form = Trial(given if "after" in given else None, auto_id="try_%s", initial={"what": chosen})
+    form = Trial(given if "after" in given else None, auto_id=TRIED, initial={"what": chosen})
     if not form.is_bound or not form.is_valid():
         return form, None
     what, after = form.cleaned_data["what"], form.cleaned_data["after"]

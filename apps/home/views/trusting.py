@@ -22,16 +22,16 @@ from apps.gate.trusting import add_issuer, confirm_trust, end_issuer, end_trust,
 from apps.gate.trusts import get_issuer, get_trust
 from apps.gate.trying import try_token
 from apps.home.credential_forms import NewIssuer, NewTrust, Trying
-from apps.home.facts.credentials import pins_told, shelf_of, trust_row, trust_rows
-from apps.home.views.credentials import reading
+from apps.home.facts.credentials import live_trusts, over_trusts, pins_told, shelf_of, trust_row
+from apps.home.views.credentials import page_of, reading
 
 
 @require_GET
 def trusts(request: PageRequest) -> HttpResponse:
-    """Whose jobs may ask, and who signs for them."""
+    """Whose jobs may ask, and who signs for them; `view=over` for trusts that were ended or have expired."""
     refusal = reading(request)
     issuers = Issuer.objects.filter(ended_at__isnull=True).order_by("name", "pk")
-    context = {"rows": trust_rows(reader=request.user, now=timezone.now()), "issuers": issuers, "refusal": refusal}
+    context = {"issuers": issuers, "refusal": refusal, **page_of(request, live=live_trusts, over=over_trusts)}
     return render_page(request, "home/trusts.html", context)
 
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from apps.approvals.facts import review_facts
 from apps.approvals.rules import Seat, group_words, open_seats, seats_for
 from apps.catalog.models import Arrival, Outcome
-from apps.catalog.repositories.passage import Commit, Passage
+from apps.catalog.repositories.passage import MOST_BEHIND, Commit, Passage
 from apps.changes.authors import persons_behind
 from apps.changes.content import PARTS, Content
 from apps.changes.evidence.kinds import Kind
@@ -62,8 +62,15 @@ def _way(gone: Gone) -> list[Line]:
         return [Line(where, f"what runs is not in the repository, so nobody can say what {passage.commit[:12]} adds to it")]
     more = "more than " if passage.has_more_commits else ""
     span = f"{passage.base[:12] or 'nothing'} → {passage.commit[:12]}"
-    behind = f"; {passage.behind} that run now are not in it" if passage.behind else ""
+    behind = f"; {_behind(passage.behind)}" if passage.behind else ""
     return [Line(where, f"{span}, commits: {more}{len(passage.commits)}, files: {len(passage.files)}{behind}"), *_commits(passage)]
+
+
+def _behind(count: int) -> str:
+    """How many commits that run there would be lost."""
+    if count == 1:
+        return "1 commit that runs there now is not in it"
+    return f"{'more than ' if count > MOST_BEHIND else ''}{min(count, MOST_BEHIND)} commits that run there now are not in it"
 
 
 def _commits(passage: Passage) -> list[Line]:

@@ -20,7 +20,7 @@ from changecontrol.embedded.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    """Start everything under var/demo, play the story, print the address and the sign-ins."""
+    """Start everything under demo/ of VAR_DIR, play the story, print the address and the sign-ins."""
 
     help = "Plays the story of the main job against a private running system, then leaves the site running."
     requires_system_checks: list[str] = []
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: object, **options: object) -> None:
         """Start anew, play, and go on until Ctrl-C unless told otherwise."""
-        home = settings.BASE_DIR / "var" / "demo"
+        home = settings.VAR_DIR / "demo"  # its own folder: what it clears is never an installation
         try:
             clear(home)
             code = self.run(home, once=bool(options["once"]))
