@@ -26,7 +26,7 @@ from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, make_tar
 from tests.factories.changes import make_content, make_item
 from tests.factories.gate import PATH, body_for, make_gate_token
 
-CONNECTIONS, SECONDS, WORKERS = 16, 2.0, 2
+CONNECTIONS, SECONDS, WORKERS = 16, 4.0, 2
 SERVICES, CHANGES = 5, 20
 YES_OF_SEVEN = 2  # the others are a no for want of a change, as most answers are
 

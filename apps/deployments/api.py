@@ -1,5 +1,6 @@
 """Deployments for CI: begin with a ticket, report, read. Plain views outside sessions and CSRF, as those of the gate."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from apps.deployments.access import begun_and_open, deployment_by_id
 from apps.deployments.documents import PATH, deployment_document, observation_document, report_document
 from apps.deployments.inputs import LONGEST_BODY, read_beginning, read_object, read_observation, read_place, read_report
 from apps.deployments.models import Deployment
-from apps.deployments.observations import observe_target
+from apps.deployments.observations import Observed, observe_target, report_unbegun
 from apps.deployments.pipelines import begin_by_ticket, report_deployment
 from apps.gate.api import told_as_problem
 from apps.gate.callers import Caller, let_in
@@ -72,6 +73,16 @@ def reports(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
 @told_as_problem
 def observations(request: HttpRequest) -> HttpResponse:
     """Say what runs on a target: POST an observation."""
+    return _seen(request, observe_target)
+
+
+@told_as_problem
+def unbegun(request: HttpRequest) -> HttpResponse:
+    """Say that something was deployed that began nowhere here: POST a report that names no deployment."""
+    return _seen(request, report_unbegun)
+
+
+def _seen(request: HttpRequest, take_in: Callable[..., Observed]) -> HttpResponse:
     if wrong := _wrong(request, "POST"):
         return wrong
     caller = let_in(request)
@@ -81,7 +92,7 @@ def observations(request: HttpRequest) -> HttpResponse:
         return problem_json(404, "not_found", NO_TARGET)
     caller.act_on(target)
     version = Version(seen.label, seen.place.identities)
-    observed = observe_target(target.pk, version=version, source=seen.source, by=caller.actor)
+    observed = take_in(target.pk, version=version, source=seen.source, by=caller.actor)
     return JsonResponse(observation_document(observed))
 
 

@@ -68,6 +68,19 @@ def observe_target(target_id: int, *, version: Version, source: str, by: Actor, 
     return Observed(meaning, undeclared=_note(target, version, source, by=by, at=at))
 
 
+@verb
+def report_unbegun(target_id: int, *, version: Version, source: str, by: Actor, now: datetime | None = None) -> Observed:
+    """Take in that somebody says to have deployed what began nowhere here.
+
+    Nobody looked: a report confirms nothing that was reported before, settles nothing and takes no observation back."""
+    target, at = Target.objects.lock(target_id, now)
+    order = Deployment.objects.filter(public_id=target.occupied_by).first() if target.occupied_by else None
+    meaning = meaning_of(version.identities, running=tuple(target.running_identities), occupant=_occupant(order) if order else None)
+    if meaning is Meaning.UNDECLARED:
+        return Observed(meaning, undeclared=_note(target, version, source, by=by, at=at))
+    return Observed(Meaning.KNOWN if meaning is Meaning.KNOWN else Meaning.ON_ITS_WAY, order)
+
+
 @recorded_refusal(Event.UNDECLARED_REFUSED)
 @verb
 def settle_undeclared(undeclared_id: int, *, outcome: Settled, reason: str, by: Actor, now: datetime | None = None) -> Undeclared:

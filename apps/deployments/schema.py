@@ -214,6 +214,27 @@ PATHS: dict[str, Schema] = {
             body="GateObservation",
         )
     },
+    "/api/v1/deployments/reports": {
+        "post": _operation(
+            "gate_deployments_unbegun_create",
+            "Say that something was deployed that began nowhere here: somebody adopts or explains it.",
+            _answers(
+                "200",
+                "What it means: KNOWN, ON_ITS_WAY or UNDECLARED.",
+                "GateObserved",
+                "400",
+                "401",
+                "403",
+                "404",
+                "409",
+                "415",
+                "422",
+                "429",
+                "503",
+            ),
+            body="GateObservation",
+        )
+    },
     "/api/v1/deployments/{deployment_id}": {
         "get": _operation(
             "gate_deployments_retrieve",

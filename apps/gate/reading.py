@@ -14,6 +14,7 @@ from apps.approvals.rules import PersonFacts, PolicyFacts, QuorumFacts, SignOffF
 from apps.changes.content import PARTS, Bound, ItemContent, Period, Rollback, Scope, part_from_bytes, revision_digest
 from apps.changes.rules import PreApproval
 from apps.core.ids import read_id
+from apps.gate.arrivals import rungs_in
 from apps.gate.exceptions import exceptions_in
 from apps.gate.ground import Ground, read_ground
 from apps.gate.legs import LEGS, PEOPLE
@@ -29,7 +30,6 @@ from apps.gate.rules import (
     LegFacts,
     Question,
     ReservationFacts,
-    RungFacts,
     SlotFacts,
     TargetFacts,
 )
@@ -86,7 +86,7 @@ def _read(body: Body, question: Question, *, ground: Ground, legs: Sequence[LegF
         calendar=ground.calendar,
         holds=ground.holds,
         reservations=tuple(ReservationFacts(read_id(one["held_for"]), _moment(one["until"])) for one in body["reservations"] or ()),
-        rungs=_rungs(ground, body["arrived"] or {}),
+        rungs=rungs_in(body["arrived"] or (), ground.rungs),
         modes=ground.modes,
     )
     used_at = _some_moment(body["token"]["used_at"]) if body["token"] else None
@@ -96,10 +96,6 @@ def _read(body: Body, question: Question, *, ground: Ground, legs: Sequence[LegF
         is_use_noted=used_at is not None and facts.now - used_at < NOTED_EVERY,
         asked_before=body["asked_before"],
     )
-
-
-def _rungs(ground: Ground, arrived: Body) -> tuple[RungFacts, ...]:
-    return tuple(RungFacts(name, tuple(frozenset(each) for each in arrived[str(target)] or ())) for name, target in ground.rungs)
 
 
 def _asker(body: Body, question: Question) -> AskerFacts:

@@ -10,7 +10,7 @@ from apps.gate.called import named
 from apps.gate.legs import PERSON
 from apps.gate.wire import Statement
 
-CALENDAR, FEW, ARRIVALS = 20, 5, 20
+CALENDAR, FEW, ARRIVALS = 20, 5, 100
 
 PERSONAL = f"""case when q.personal_id is not null then json_build_object(
      'expires_at', q.personal_expires_at, 'revoked_at', q.personal_revoked_at,
@@ -87,15 +87,10 @@ MOVING = {
     from (select * from schedule_reservation k where k.service_id = q.service_id and k.target_id = q.target_id
             and k.released_at is null and k.reserved_until > q.at order by k.reserved_until desc limit {FEW}) x)""",
 }
-# What was seen in the environments below of the versions that are asked about.
-ARRIVED = f"""(select json_object_agg(x.target_id, (
-       with same as materialized (
-         select y.id, y.target_id, y.outcome, y.identities, y.at from catalog_arrival y where y.identities && q.identities::varchar[])
-       select json_agg(z.identities) from (select y.identities from same y
-         where y.target_id = x.target_id and y.outcome in ('SUCCEEDED', 'ADOPTED')
-           and not exists (select from same b where b.target_id = y.target_id and b.outcome in ('FAILED', 'LEFT')
-                           and b.identities = y.identities and (b.at, b.id) > (y.at, y.id))
-         order by y.at desc limit {ARRIVALS}) z)) from unnest(q.rungs) as x(target_id))"""
+# What was seen in the environments below of the versions that are asked about, the newest first.
+ARRIVED = f"""(select json_agg(json_build_array(y.target_id, y.outcome, y.identities)) from (
+       select x.target_id, x.outcome, x.identities from catalog_arrival x
+       where x.identities && q.identities::varchar[] and x.target_id = any(q.rungs) order by x.at desc, x.id desc limit {ARRIVALS}) y)"""
 # What seldom moves, and is kept (`ground.py`): each table that is read here gives the database a new stamp when it is written.
 GROUND = {
     "installation": "(select public_id from audit_installation limit 1)",

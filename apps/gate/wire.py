@@ -34,7 +34,7 @@ _HELD = ", ".join(f"current_setting('{name}') as {name}" for name in PLANNING)
 _OURS = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in PLANNING.items())
 PLAN_OURS = f"with before as materialized (select {_HELD}) select {', '.join(PLANNING)}, {_OURS} from before"
 PLAN_THEIRS = "select " + ", ".join(f"set_config('{name}', %s, true)" for name in PLANNING)
-OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "application_name": "changecontrol gate"}
+OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "synchronous_commit": "on", "application_name": "changecontrol gate"}
 OIDS = {"bytea": 17, "text": 25, "text[]": 1009, "timestamptz": 1184, "bigint": 20, "uuid": 2950, "uuid[]": 2951, "bytea[]": 1001,
         "boolean": 16, "bigint[]": 1016, "smallint": 21, "timestamptz[]": 1185}  # fmt: skip
 WELL = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
@@ -75,9 +75,17 @@ class _Line:
 class _Own(threading.local):
     line: _Line | None = None
 
+    def __init__(self) -> None:
+        self.django = connections[DEFAULT_DB_ALIAS]
+
 
 _own = _Own()
 _prepared: WeakKeyDictionary[psycopg.Connection[Any], set[str]] = WeakKeyDictionary()  # on Django's connections
+
+
+def django_connection() -> BaseDatabaseWrapper:
+    """Django's connection of this thread, looked up once: Django goes through two locals each time."""
+    return _own.django
 
 
 def read(statement: Statement, parameters: Sequence[object]) -> list[Row]:
@@ -92,7 +100,7 @@ def read(statement: Statement, parameters: Sequence[object]) -> list[Row]:
 
 def write(statement: Statement, parameters: Sequence[object]) -> list[Row]:
     """Run a statement once. Raises psycopg's or, inside Django's transaction, Django's database errors."""
-    django = connections[DEFAULT_DB_ALIAS]
+    django = _own.django
     if django.in_atomic_block:
         with _planning_ours(django) as connection, django.wrap_database_errors:
             return _run(connection, _prepared.setdefault(connection, set()), statement, parameters)
@@ -137,7 +145,7 @@ def _own_line(django: BaseDatabaseWrapper) -> _Line:
 
 
 def _own_connection() -> psycopg.Connection[Any]:
-    return _own_line(connections[DEFAULT_DB_ALIAS]).connection
+    return _own_line(_own.django).connection
 
 
 def _run(connection: psycopg.Connection[Any], prepared: set[str], statement: Statement, parameters: Sequence[object]) -> list[Row]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.approvals.rules import Group, all_met, editor_of, forecast, match_seats, quorum, stands, why_not_counted
+from apps.approvals.rules.counting import REMEMBERED, _answers
 from tests.approvals.material import (
     ANY_OWNER,
     BUSINESS,
@@ -294,3 +295,16 @@ def test_forecast_without_a_policy_says_who_writes_one():
 
 def test_the_service_of_the_material_is_the_one_its_groups_name():
     assert str(SERVICE) in next(iter(sign_off(OWNER).groups))[0]
+
+
+def test_answer_is_remembered_of_the_very_facts_and_of_no_others():
+    facts = leg(sign_off(OWNER))
+    first = quorum(facts)
+
+    assert quorum(facts) is first
+    assert quorum(replace(facts, sign_offs=())) != first
+    assert quorum(replace(facts)) == first
+    for _ in range(REMEMBERED):
+        quorum(replace(facts))
+    assert len(_answers) <= REMEMBERED
+    assert quorum(facts) == first

@@ -109,6 +109,55 @@ def test_observation_settles_what_nobody_knew(job, identity, state, leg, doubt):
     assert (job.order.state, leg_of(job).state, job.target.occupied_by) == (state, leg, None)
 
 
+def say(job: Job, identity: str, **more):
+    """A report of something that names no deployment."""
+    kind, _, value = identity.partition(":")
+    place = {"service": job.target.service.slug, "environment": job.target.environment.slug, "identities": {kind: value}}
+    return post(job.secret, f"{PATH}/reports", place | more)
+
+
+def test_report_of_what_began_nowhere_is_undeclared_until_somebody_says_what_it_is(job):
+    first, again = say(job, ALIEN, label="hotfix", source="ccgate report"), say(job, ALIEN, source="ccgate report")
+
+    assert (first.json()["meaning"], again.json()["undeclared"]["seen_count"]) == ("UNDECLARED", 2)
+    see(job, RUNNING, source="probe")  # what looked elsewhere takes nothing back
+    assert Undeclared.objects.get().settled_at is None
+    assert (Undeclared.objects.get().label, Undeclared.objects.get().source) == ("hotfix", "ccgate report")
+
+
+def test_report_that_names_no_deployment_confirms_nothing(job):
+    job.begin()
+    job.report("succeeded")
+
+    assert say(job, COMMIT).json() == {"meaning": "KNOWN", "deployment": None, "undeclared": None}
+    assert job.order.is_reported
+
+
+@pytest.mark.parametrize("identity", [COMMIT, RUNNING])
+def test_report_that_names_no_deployment_settles_nothing(job, identity):
+    order = job.begin()
+    silence(order)
+    note_silent(order.pk)
+
+    assert say(job, identity).json() == {"meaning": "ON_ITS_WAY", "deployment": job.id, "undeclared": None}
+    assert job.order.state == "UNKNOWN"
+    assert not Undeclared.objects.exists()
+
+
+def test_report_that_names_no_deployment_takes_no_observation_back(job):
+    see(job, ALIEN, source="ccgate report")
+    say(job, RUNNING, source="ccgate report")
+
+    assert Undeclared.objects.get().settled_at is None
+
+
+def test_report_of_what_began_nowhere_by_a_token_for_something_else_is_not_found(job):
+    _, job.secret = make_gate_token(make_place(environment=job.target.environment).service)
+
+    assert say(job, ALIEN).status_code == 404
+    assert not Undeclared.objects.exists()
+
+
 def test_observation_while_it_is_on_its_way_changes_nothing(job):
     job.begin()
 

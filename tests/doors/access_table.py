@@ -265,4 +265,5 @@ TABLE = {
     "deployments_api:deployment": TOKEN,
     "deployments_api:reports": TOKEN,
     "deployments_api:observations": TOKEN,
+    "deployments_api:unbegun": TOKEN,
 }

@@ -122,6 +122,11 @@ def polite_body(operation: str, town: Town) -> dict[str, Any]:
             "label": "3.19.0-hotfix",
             "source": "probe of the load balancer",
         },
+        "gate_deployments_unbegun_create": {
+            **{name: question[name] for name in ("service", "environment", "identities")},
+            "label": "3.19.0-hotfix",
+            "source": "the pipeline of the hotfix",
+        },
         "comment_on_change": {"text": "Looked at the log.\nAll is well."},
         "withdraw_change": {"reason": "The ferry is sold.\nNobody misses it."},  # what nothing of was started, such as a draft
     }

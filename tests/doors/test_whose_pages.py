@@ -43,7 +43,7 @@ def test_page_is_there_for_those_who_see_it_and_reading_writes_nothing(visit: Vi
 
 # What pipelines ask and say with tokens that belong to no person: tests/gate and tests/deployments have who may.
 BY_OTHER_TOKENS = {"gate:evaluations", "gate:evaluation"} | {
-    f"deployments_api:{name}" for name in ("deployments", "deployment", "reports", "observations")
+    f"deployments_api:{name}" for name in ("deployments", "deployment", "reports", "observations", "unbegun")
 }
 
 

@@ -19,6 +19,7 @@ from tests.gate.test_ccgate import COMMIT, KEY, OTHER, answered, drip, half, han
 
 PROBLEM = "application/problem+json"
 ID = str(UUID(int=77))
+UNBEGUN = "/api/v1/deployments/reports"  # of what began nowhere
 FAST = ("--retry-for", "0", "--timeout", "2s")
 ABOUT = ("--service", "payments", "--environment", "production", "--commit", COMMIT)
 
@@ -42,7 +43,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, self.sent, self.headers.get("Idempotency-Key")))
-        self.server.answers["reports" if self.path.endswith("/reports") else "begin"](self)
+        named = "unbegun" if self.path == UNBEGUN else "reports" if self.path.endswith("/reports") else "begin"
+        self.server.answers[named](self)
 
     def log_message(self, *_):
         """Nothing: the test looks at the client."""

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.gate.test_ccgate import COMMIT, DIGEST, OTHER, answered, drip, half, hang_up, in_turn, run
-from tests.gate.test_ccgate_deploying import ABOUT, FAST, ID, echo, problem, serving, taken
+from tests.gate.test_ccgate_deploying import ABOUT, FAST, ID, UNBEGUN, echo, problem, serving, taken
 
 SAID = ("report", "succeeded", *ABOUT, *FAST)
 
@@ -17,6 +17,11 @@ def one(**changes):
 
 def listed(*found):
     return answered({"deployments": [*found]})
+
+
+def meaning(word):
+    """The installation takes in what began nowhere."""
+    return answered({"meaning": word, "deployment": None, "undeclared": None})
 
 
 def test_what_is_open_there_is_reported_with_the_next_number():
@@ -37,22 +42,56 @@ def test_the_question_names_everything(monkeypatch):
         asked.append(handler.path)
         listed()(handler)
 
-    with serving(GET=keep) as (_, url):
+    with serving(GET=keep, unbegun=meaning("KNOWN")) as (_, url):
         run(*SAID, "--digest", DIGEST, url=url)
 
     about = f"service=payments&environment=production&identity=git%3A{COMMIT}&identity=sha256%3A{DIGEST}"
     assert asked == [f"/api/v1/deployments?{about}"]
 
 
-def test_nothing_open_is_a_no_with_its_cure():
-    with serving(GET=listed()) as (server, url):
+@pytest.mark.parametrize("known", ["KNOWN", "ON_ITS_WAY"])
+def test_nothing_open_is_a_no_with_its_cure(known):
+    with serving(GET=listed(), unbegun=meaning(known)) as (_, url):
         result = run(*SAID, "--json", url=url)
 
     assert result.returncode == 1
     assert "began nothing of this version there" in result.stderr
     assert "Use the token that began it" in result.stderr
     assert json.loads(result.stdout)["exit_code"] == 1
-    assert server.asked == []
+
+
+def test_what_began_nowhere_is_told_and_stays_a_no():
+    with serving(GET=listed(), unbegun=meaning("UNDECLARED")) as (server, url):
+        result = run(*SAID, "--digest", DIGEST, url=url)
+
+    assert result.returncode == 1
+    assert "Nobody declared this deployment" in result.stdout
+    version = {"git": [COMMIT], "sha256": [DIGEST]}
+    place = {"service": "payments", "environment": "production", "identities": version}
+    assert [(path, said) for path, said, _ in server.asked] == [(UNBEGUN, {**place, "source": "ccgate report"})]
+
+
+@pytest.mark.parametrize("kind", ["started", "progress", "failed", "rolled-back"])
+def test_only_a_success_says_that_something_runs_there(kind):
+    with serving(GET=listed()) as (server, url):
+        result = run("report", kind, *ABOUT, *FAST, url=url)
+
+    assert (result.returncode, server.asked) == (1, [])
+    assert "began nothing of this version there" in result.stdout
+
+
+def test_too_many_undeclared_is_told_as_it_is_refused():
+    with serving(GET=listed(), unbegun=problem(409, "too_many_undeclared")) as (_, url):
+        result = run(*SAID, url=url)
+
+    assert result.returncode == 1
+    assert "A freeze holds." in result.stdout
+
+
+@pytest.mark.parametrize("body", [{}, {"meaning": "NEW_RUNS"}, {"meaning": None}, {"meaning": ["KNOWN"]}, b"<html>", b""])
+def test_an_answer_that_says_nothing_of_what_began_nowhere_is_three(body):
+    with serving(GET=listed(), unbegun=answered(body)) as (_, url):
+        assert run(*SAID, url=url).returncode == 3
 
 
 BAD_ANSWERS = {

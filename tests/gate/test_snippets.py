@@ -24,7 +24,7 @@ from tests.factories.gate import make_gate_token
 from tests.gate.conftest import own_gate  # noqa: F401 - a fixture
 from tests.gate.snippet_lint import REPORTED, around, faults, scripts_in, shell_faults
 from tests.gate.test_ccgate import COMMIT, DIGEST, KEY, OTHER, WRONG_KEY, answered, envelope, in_turn, no, serving, yes
-from tests.gate.test_ccgate_deploying import bridged
+from tests.gate.test_ccgate_deploying import UNBEGUN, bridged
 
 CLIENT = Path(ccgate.__file__).read_bytes()
 PIN = hashlib.sha256(CLIENT).hexdigest()
@@ -247,11 +247,17 @@ def reported(handler):
     answered({"report": {"sequence": said["sequence"], "kind": said["kind"]}, "deployment": {"id": DEPLOYMENT, "state": state}})(handler)
 
 
+def unbegun(handler):
+    """What is said to run there is what is known to."""
+    answered({"meaning": "KNOWN", "deployment": None, "undeclared": None})(handler)
+
+
 def told(evaluations, begin=begun, report=reported):
     """What is posted: a question, a beginning, a report."""
 
     def answer(handler):
-        (report if handler.path.endswith("/reports") else begin if handler.path.endswith("/deployments") else evaluations)(handler)
+        report_of = unbegun if handler.path == UNBEGUN else report
+        (report_of if handler.path.endswith("/reports") else begin if handler.path.endswith("/deployments") else evaluations)(handler)
 
     return answer
 

@@ -15,6 +15,7 @@ from tests.factories.changes import COMMIT
 from tests.factories.gate import ask, body_for, make_gate_token
 from tests.gate.bulk import analyse, fill
 
+OTHER_COMMIT = f"git:{'9' * 40}"
 MOST_BUFFERS, MOST_BUFFERS_WHOLE = 120, 300  # of every question, and of the first one about a place
 OF_ONE_PAGE = {"audit_installation", "gate_ground"}
 
@@ -132,12 +133,12 @@ def test_every_statement_is_prepared_and_planned_once(approved):
     assert {name: (generic >= 8, custom) for name, generic, custom in counted if name.startswith("gate_")} == {
         "gate_gather": (False, 0),  # once: from then on the ground is kept
         "gate_gather_moving": (True, 0),
-        "gate_answer_asked_answered_told_handed_2": (True, 0),
-        "gate_answer_asked_answered_told_used_handed_2": (False, 0),
+        "gate_answer_asked_answered_told_handed_2_lasting": (True, 0),
+        "gate_answer_asked_answered_told_used_handed_2_lasting": (False, 0),
     }
 
 
-WRITES = "gate_answer_asked_answered_told_handed_2"
+WRITES = "gate_answer_asked_answered_told_handed_2_lasting"
 
 
 @pytest.mark.parametrize("changes", [10, 10_000])
@@ -202,9 +203,12 @@ def test_facts_are_the_same_inside_a_transaction_and_outside(approved):
     assert inside == outside
 
 
-def test_record_of_an_allow_is_on_disk_before_it_is_spoken(approved, own_gate):
+def test_record_of_an_allow_is_on_disk_before_it_is_spoken_even_after_a_no_and_where_the_database_waits_for_nothing(approved, own_gate):
     target, secret, _ = approved
     with own_gate.connect(own_gate.superuser_url) as admin:
+        admin.execute(sql.SQL("alter database {} set synchronous_commit = off").format(sql.Identifier(admin.info.dbname)))
+        wire.close()
+        assert ask(secret, body_for(target, OTHER_COMMIT)).json()["verdict"] == "DENY"
         before = admin.execute("select pg_current_wal_insert_lsn()").fetchone()[0]
         assert ask(secret, body_for(target, COMMIT)).json()["verdict"] == "ALLOW"
         flushed = admin.execute("select pg_current_wal_flush_lsn() > %s::pg_lsn", [before]).fetchone()

@@ -18,7 +18,7 @@ from apps.changes.states import State
 from apps.core.ids import id_at
 from apps.gate.log import Wanted, log_page
 from apps.gate.models import Evaluation
-from apps.home.facts.evaluation import judged_rules
+from apps.home.facts.evaluation import counted_rules, judged_rules
 from apps.home.facts.gate_log import PAGE, cursor, gate_log
 from apps.home.search.gate_terms import GATE_SPECS
 from apps.home.search.grammar import parse
@@ -385,3 +385,11 @@ def test_a_search_finds_what_looking_by_hand_finds(reader, rows, pick):
     ]
     assert not log.problems
     assert [str(line.asked.id) for line in log.lines] == by_hand
+
+
+def test_rule_that_found_two_things_is_counted_once():
+    found = [
+        {"rule": "calendar", "effect": effect, "code": code, "message": "."} for effect, code in (("BLOCK", "held"), ("WARN", "frozen"))
+    ]
+
+    assert counted_rules(judged_rules(found, ["lock", "free"])) == "3 judged: 1 in the way, 2 passed"

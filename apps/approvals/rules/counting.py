@@ -26,6 +26,7 @@ from apps.core.ids import id_text
 LAPSED = "lapsed"
 LAST_EDITOR = "last_editor"
 BEGUN = frozenset({LegState.STARTED, LegState.DONE, LegState.SKIPPED})
+REMEMBERED = 512  # answers; the gate is asked about the same few again and again
 
 
 def group_text(group: Group, *, service_id: UUID) -> str:
@@ -155,7 +156,21 @@ def quorum(facts: QuorumFacts) -> QuorumAnswer:
     """Answer how far the agreement for one leg is, by distinct people, stage after stage.
 
     Where the environment asks for no agreement it is met, and where the change's model approves it beforehand; where people
-    are asked and no policy says who, it never is."""
+    are asked and no policy says who, it never is. Of the very same facts the answer is remembered: neither of them ever changes."""
+    known = _answers.get(id(facts))
+    if known is not None and known[0] is facts:
+        return known[1]
+    answer = _quorum(facts)
+    if len(_answers) >= REMEMBERED:
+        _answers.clear()
+    _answers[id(facts)] = (facts, answer)  # with the facts, so that nothing else is ever at their place
+    return answer
+
+
+_answers: dict[int, tuple[QuorumFacts, QuorumAnswer]] = {}
+
+
+def _quorum(facts: QuorumFacts) -> QuorumAnswer:
     if not facts.asks_somebody:
         return QuorumAnswer(rules=(), met=True)
     if facts.policy is None or not facts.policy.rules:

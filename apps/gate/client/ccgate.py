@@ -45,7 +45,14 @@ NO_TICKET = {
     "ticket": "Run check with --ticket-file first; it keeps one where the answer is yes.",
     "rollback_ticket": "There is one where people had to agree and something ran. Else ask with check --action rollback, then begin.",
 }
-NOT_FOUND = "Use the token that began it, and name the version as check did. What has ended already is not told again."
+NOTHING = {
+    "detail": "This token began nothing of this version there that is not over.",
+    "cure": "Use the token that began it, and name the version as check did. What has ended already is not told again.",
+}
+UNDECLARED = {
+    "detail": "Nobody declared this deployment: it is listed as undeclared.",
+    "cure": "An operator adopts or explains it. Next time ask with check, and begin, before it is deployed.",
+}
 REFUSALS = (400, 403, 409, 422)  # sending the same again changes nothing
 JSON_TYPES = ("application/json", "application/problem+json", "application/jwk-set+json")
 TICKETS = ("ticket", "rollback_ticket")
@@ -590,7 +597,7 @@ def report_found(installation: Installation, wanted: Wanted, said: Json, say: Sa
     for _ in range(2):  # somebody else may have taken the number
         one = find(installation, wanted, say, retry=retry)
         if not one:
-            return DENIED, {"detail": "This token began nothing of this version there that is not over.", "cure": NOT_FOUND}
+            return DENIED, tell_unbegun(installation, wanted, say, retry=retry) if said["kind"] == "succeeded" else NOTHING
         said["sequence"] = one["sequence"] + 1
         status, answer = tell(installation, f"{DEPLOYMENTS}/{one['id']}/reports", said, say, retry=retry)
         if answer.get("code") not in ("sequence_reused", "out_of_order"):
@@ -599,6 +606,17 @@ def report_found(installation: Installation, wanted: Wanted, said: Json, say: Sa
         return DENIED, answer
     _check_reported(status, answer, said, one["id"])
     return ALLOWED, {**answer, "ref": one.get("ref")}
+
+
+def tell_unbegun(installation: Installation, wanted: Wanted, say: Say, *, retry: float) -> Json:
+    """What runs there now and began nowhere is told all the same; what to say of it. Raises CouldNotTell."""
+    body = {name: part for name, part in wanted.body().items() if name in ("service", "environment", "identities")}
+    status, answer = tell(installation, f"{DEPLOYMENTS}/reports", {**body, "source": "ccgate report"}, say, retry=retry)
+    if status in REFUSALS:
+        return answer
+    if status != 200 or answer.get("meaning") not in ("KNOWN", "ON_ITS_WAY", "UNDECLARED"):
+        raise _problem(status, answer, None)
+    return UNDECLARED if answer["meaning"] == "UNDECLARED" else NOTHING
 
 
 def _check_reported(status: int, answer: Json, report: Json, deployment: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from apps.gate.rules.cases import Case
 from apps.gate.rules.findings import Finding, block
-from apps.gate.rules.shapes import RungFacts
 
 
 def promoted(case: Case) -> Iterable[Finding]:
@@ -13,9 +12,10 @@ def promoted(case: Case) -> Iterable[Finding]:
     An arrival counts until the same version failed or was left behind there: what had to be undone has not proved itself."""
     if not case.facts.rungs or not case.needs_change:
         return
-    version = case.leg.identities if case.leg else case.facts.question.identities
+    version = frozenset(case.leg.identities if case.leg else case.facts.question.identities)
+    wanted = frozenset(one for one in version if one.startswith("sha256:")) or version
     policy = case.leg.quorum.policy if case.leg else None
-    fresh = [rung for rung in case.facts.rungs if not _arrived(rung, frozenset(version))]
+    fresh = [rung for rung in case.facts.rungs if not (wanted and any(wanted <= arrival for arrival in rung.arrivals))]
     if fresh and (len(fresh) == len(case.facts.rungs) or (policy is not None and policy.promotion == "ALL")):
         names = " and ".join(rung.environment for rung in fresh)
         yield block(
@@ -24,8 +24,3 @@ def promoted(case: Case) -> Iterable[Finding]:
             f"Deploy it to {names} first.",
             who="an operator",
         )
-
-
-def _arrived(rung: RungFacts, version: frozenset[str]) -> bool:
-    artifacts = frozenset(one for one in version if one.startswith("sha256:"))
-    return any(bool(wanted := artifacts or version) and wanted <= arrival for arrival in rung.arrivals)

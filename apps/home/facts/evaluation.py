@@ -207,11 +207,13 @@ def judged_rules(findings: Iterable[Mapping[str, Any]], passed: Iterable[str]) -
 
 
 def counted_rules(rules: Sequence[Mapping[str, str]]) -> str:
-    """How many rules were judged, and how many findings of each kind there are."""
-    effects, titles = [one["effect"] for one in rules], {one["title"] for one in rules}
-    words = {"BLOCK": "in the way", "WAIT": "to wait for", "WARN": "to know", "PASS": "passed"}
+    """How many rules were judged, and how many of them said what; one that found several things is counted by the worst, told first."""
+    by_rule: dict[str, str] = {}
+    for one in rules:
+        by_rule.setdefault(one["title"], one["effect"])
+    effects, words = [*by_rule.values()], {"BLOCK": "in the way", "WAIT": "to wait for", "WARN": "to know", "PASS": "passed"}
     said = ", ".join(f"{effects.count(effect)} {word}" for effect, word in words.items() if effect in effects)
-    return f"{len(titles)} judged: {said}"
+    return f"{len(effects)} judged: {said}"
 
 
 def change_url(foresight: Foresight, person: Person) -> str:
