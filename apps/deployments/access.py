@@ -16,6 +16,7 @@ from apps.changes.models import Change, Leg
 from apps.core.locks import database_now
 from apps.core.references import Reference
 from apps.deployments.models import Deployment, Executor
+from apps.deployments.rules.observing import is_same
 from apps.deployments.states import State
 from apps.gate.rules import Action
 from apps.gate.tickets import Permit
@@ -46,6 +47,14 @@ def begun_and_open(target: Target, *, callers: Collection[str], identities: Iter
     found = Deployment.objects.open().filter(target=target, executor=Executor.EXTERNAL, pipeline__caller__in=callers)
     newest = found.select_related(*WITH_PLACES).order_by("-pk").first()
     return newest if newest is not None and set(newest.identities) <= set(identities) else None
+
+
+def newest_of(target: Target, *, callers: Collection[str], since: datetime, identities: Iterable[str]) -> Deployment | None:
+    """What this very pipeline deployed there of this version last, if it is on its way or has ended since then."""
+    seen = [*identities]
+    found = Deployment.objects.filter(target=target, executor=Executor.EXTERNAL, pipeline__caller__in=callers, identities__overlap=seen)
+    late = found.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=since)).order_by("-pk")
+    return next((one for one in late[:20] if is_same(seen, one.identities)), None)
 
 
 @dataclass(frozen=True, slots=True)

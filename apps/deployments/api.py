@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -22,6 +23,13 @@ from apps.gate.inputs import IN_CHUNKS, NotReadable
 
 NO_TARGET = "There is no such target, or this token is not for its service and environment."
 NOT_FOUND = "There is no such deployment, or this token is not for its service and environment."
+
+
+class Seen(TypedDict):
+    """Which version is said to run there, and what says so."""
+
+    version: Version
+    source: str
 
 
 @told_as_problem
@@ -73,27 +81,26 @@ def reports(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
 @told_as_problem
 def observations(request: HttpRequest) -> HttpResponse:
     """Say what runs on a target: POST an observation."""
-    return _seen(request, observe_target)
+    return _seen(request, lambda target_id, caller, seen: observe_target(target_id, **seen, by=caller.actor))
 
 
 @told_as_problem
 def unbegun(request: HttpRequest) -> HttpResponse:
-    """Say that something was deployed that began nowhere here: POST a report that names no deployment."""
-    return _seen(request, report_unbegun)
+    """Say that something was deployed that has no deployment here: POST a report that names none."""
+    return _seen(request, lambda target_id, caller, seen: report_unbegun(target_id, **seen, by=caller.actor, callers=caller.names))
 
 
-def _seen(request: HttpRequest, take_in: Callable[..., Observed]) -> HttpResponse:
+def _seen(request: HttpRequest, take_in: Callable[[int, Caller, Seen], Observed]) -> HttpResponse:
     if wrong := _wrong(request, "POST"):
         return wrong
     caller = let_in(request)
-    seen = read_observation(read_object(_body(request)), credential=caller.credential)
-    target = caller.target_of(seen.place)
+    said = read_observation(read_object(_body(request)), credential=caller.credential)
+    target = caller.target_of(said.place)
     if target is None:
         return problem_json(404, "not_found", NO_TARGET)
     caller.act_on(target)
-    version = Version(seen.label, seen.place.identities)
-    observed = take_in(target.pk, version=version, source=seen.source, by=caller.actor)
-    return JsonResponse(observation_document(observed))
+    seen = Seen(version=Version(said.label, said.place.identities), source=said.source)
+    return JsonResponse(observation_document(take_in(target.pk, caller, seen)))
 
 
 def _open(request: HttpRequest, caller: Caller) -> HttpResponse:

@@ -1,7 +1,8 @@
 """What was seen on a target: the durable verbs of whoever looks, and of whoever says what an undeclared version is about."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 
@@ -16,7 +17,7 @@ from apps.core.actors import Actor
 from apps.core.refusals import Refusal, Refused
 from apps.core.texts import read_line
 from apps.core.verbs import verb
-from apps.deployments.access import hold_deployment
+from apps.deployments.access import hold_deployment, newest_of
 from apps.deployments.models import Deployment, Settled, Undeclared
 from apps.deployments.rules.observing import (
     MOST_SOURCES,
@@ -35,6 +36,7 @@ from apps.deployments.steps import settle_as_old, succeed
 from apps.deployments.transitions import tell
 
 LONGEST_REASON = 400
+TOLD_AGAIN = timedelta(hours=24)  # as long as a way back is open: jobs that run again say again what they said
 SEEN = "It was seen on the target."
 SEEN_OLD = "What ran before was seen on the target."
 GONE = "What we know of was seen there again."
@@ -69,15 +71,20 @@ def observe_target(target_id: int, *, version: Version, source: str, by: Actor, 
 
 
 @verb
-def report_unbegun(target_id: int, *, version: Version, source: str, by: Actor, now: datetime | None = None) -> Observed:
-    """Take in that somebody says to have deployed what began nowhere here.
+def report_unbegun(
+    target_id: int, *, version: Version, source: str, by: Actor, callers: Collection[str], now: datetime | None = None
+) -> Observed:
+    """Take in that somebody says to have deployed what has no deployment here.
 
-    Nobody looked: a report confirms nothing that was reported before, settles nothing and takes no observation back."""
+    Nobody looked: a report confirms nothing that was reported before, settles nothing and takes no observation back. What the
+    same pipeline has on its way or has lately ended there is told once more, and is known."""
     target, at = Target.objects.lock(target_id, now)
     order = Deployment.objects.filter(public_id=target.occupied_by).first() if target.occupied_by else None
     meaning = meaning_of(version.identities, running=tuple(target.running_identities), occupant=_occupant(order) if order else None)
+    if meaning is Meaning.UNDECLARED and (own := newest_of(target, callers=callers, since=at - TOLD_AGAIN, identities=version.identities)):
+        return Observed(Meaning.KNOWN, own)
     if meaning is Meaning.UNDECLARED:
-        return Observed(meaning, undeclared=_note(target, version, source, by=by, at=at))
+        return Observed(meaning, undeclared=_note(target, version, source, by=by, at=at, has_looked=False))
     return Observed(Meaning.KNOWN if meaning is Meaning.KNOWN else Meaning.ON_ITS_WAY, order)
 
 
@@ -153,11 +160,12 @@ def _settle(order: Deployment, meaning: Meaning, *, by: Actor, at: datetime) -> 
         settle_as_old(held, by=by, reason=SEEN_OLD)
 
 
-def _note(target: Target, version: Version, source: str, *, by: Actor, at: datetime) -> Undeclared:
+def _note(target: Target, version: Version, source: str, *, by: Actor, at: datetime, has_looked: bool = True) -> Undeclared:
     known = _open(target).filter(identities=[*version.identities]).first() or _explained(target, version, at)
     if known is not None:
-        known.sources += [source] if source not in known.sources and len(known.sources) < MOST_SOURCES else []
-        known.last_seen_at, known.seen_count = at, F("seen_count") + 1
+        is_new = has_looked and source not in known.sources and len(known.sources) < MOST_SOURCES
+        known.sources += [source] if is_new else []
+        known.last_seen_at, known.seen_count = at if has_looked else known.last_seen_at, F("seen_count") + 1
         known.save(update_fields=["sources", "last_seen_at", "seen_count"])
         known.refresh_from_db(fields=["seen_count"])
         return known
@@ -169,7 +177,7 @@ def _note(target: Target, version: Version, source: str, *, by: Actor, at: datet
         identities=[*version.identities],
         expected_label=target.running_label,
         source=source,
-        sources=[source],
+        sources=[source] if has_looked else [],  # who has not looked cannot look away
         seen_at=at,
         seen_by=actor_text(by),
         last_seen_at=at,

@@ -217,7 +217,7 @@ PATHS: dict[str, Schema] = {
     "/api/v1/deployments/reports": {
         "post": _operation(
             "gate_deployments_unbegun_create",
-            "Say that something was deployed that began nowhere here: somebody adopts or explains it.",
+            "Say that something was deployed that has no deployment here: somebody adopts or explains it.",
             _answers(
                 "200",
                 "What it means: KNOWN, ON_ITS_WAY or UNDECLARED.",

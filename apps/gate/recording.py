@@ -12,7 +12,7 @@ from apps.gate.tickets import Signed
 from apps.gate.wire import Statement, write
 
 TYPES = (
-    "bigint", "text", "bytea", "uuid", "timestamptz", "bytea", "bigint", "text", "boolean", "text[]", "bytea",
+    "text", "bigint", "text", "bytea", "uuid", "timestamptz", "bytea", "bigint", "text", "boolean", "text[]", "bytea",
     "smallint", "uuid", "text", "text", "text[]", "bytea",
 )  # fmt: skip
 TICKET_TYPES = ("uuid", "text", "text", "bytea", "text", "bytea", "timestamptz")  # of each ticket that is handed out
@@ -21,38 +21,34 @@ TICKET_TYPES = ("uuid", "text", "text", "bytea", "text", "bytea", "timestamptz")
 # nothing is written.
 TAKEN = """taken as (
     insert into gate_evaluationkey (token_id, key, body_hash, evaluation_id, at)
-    values ($1, $2, $3, $4, $5) on conflict do nothing returning 1)"""
+    values ($2, $3, $4, $5, $6) on conflict do nothing returning 1)"""
 PARTS = {
-    "asked": "insert into gate_evaluation (id, at, token_id, key, question, target_id) select $4, $5, $1, $2, $6, $7 {from_taken}",
+    "asked": "insert into gate_evaluation (id, at, token_id, key, question, target_id) select $5, $6, $2, $3, $7, $8 {from_taken}",
     "answered": """insert into gate_verdict (evaluation_id, at, verdict, is_final, codes, record, judge)
-    select $4, $5, $8, $9, $10, $11, $12 {from_taken}""",
-    "told": "insert into audit_entry (id, event, at, subject, refs, body) select $13, $14, $5, $15, $16, $17 {from_taken}",
-    "used": "update gate_gatetoken set used_at = $5 {from_taken} where gate_gatetoken.id = $1",
+    select $5, $6, $9, $10, $11, $12, $13 {from_taken}""",
+    "told": "insert into audit_entry (id, event, at, subject, refs, body) select $14, $15, $6, $16, $17, $18 {from_taken}",
+    "used": "update gate_gatetoken set used_at = $6 {from_taken} where gate_gatetoken.id = $2",
 }
 TICKETS = """insert into gate_ticket (public_id, evaluation_id, action, binds, payload, key_id, signature, issued_at, expires_at)
-    select v.public_id, $4, v.action, v.binds, v.payload, v.key_id, v.signature, $5, v.expires_at
+    select v.public_id, $5, v.action, v.binds, v.payload, v.key_id, v.signature, $6, v.expires_at
     from (values {rows}) as v(public_id, action, binds, payload, key_id, signature, expires_at) {and_taken}"""
-# A DENY may be lost with the power, an ALLOW may not: that is what the connection is set to. `synchronous_commit` is looked at
+# `synchronous_commit` holds for this one transaction: a DENY may be lost with the power, an ALLOW may not. It is looked at
 # when the transaction ends, so it may be set last.
-WRITTEN = "select 1"
-WRITTEN_SOON = "select set_config('synchronous_commit', 'off', true)"
+WRITTEN = "select set_config('synchronous_commit', $1, true)"
 
 
 @cache
-def answer_statement(parts: frozenset[str], *, tickets: int, keyed: bool, lasting: bool) -> Statement:
-    """The statement with only the parts this answer needs: starting a part costs as much as running it.
-
-    `lasting`: it is on disk when the statement returns."""
+def answer_statement(parts: frozenset[str], *, tickets: int, keyed: bool) -> Statement:
+    """The statement with only the parts this answer needs: starting a part costs as much as running it."""
     from_taken = "from taken" if keyed else ""
     written = {name: part.format(from_taken=from_taken) for name, part in PARTS.items() if name in parts}
     if tickets:
         rows = ", ".join(_ticket_row(number) for number in range(tickets))
         written["handed"] = TICKETS.format(rows=rows, and_taken="cross join taken" if keyed else "")
-    flags = {f"handed_{tickets}": tickets, "keyed": keyed, "lasting": lasting}
-    named = [*(name for name in PARTS if name in parts), *(name for name, is_in in flags.items() if is_in)]
+    named = [*(name for name in PARTS if name in parts), *([f"handed_{tickets}"] if tickets else []), *(["keyed"] if keyed else [])]
     steps = [*([TAKEN] if keyed else []), *(f"{name} as ({part})" for name, part in written.items())]
-    written_all, told = ",\n  ".join(steps), WRITTEN if lasting else WRITTEN_SOON
-    return Statement("_".join(["gate_answer", *named]), f"with {written_all} {told} {from_taken}", TYPES + TICKET_TYPES * tickets)
+    written_all = ",\n  ".join(steps)
+    return Statement("_".join(["gate_answer", *named]), f"with {written_all} {WRITTEN} {from_taken}", TYPES + TICKET_TYPES * tickets)
 
 
 def _ticket_row(number: int) -> str:
@@ -98,6 +94,7 @@ def write_answer(asked: Asked, *, at: datetime, verdict: Verdict, record: bytes 
     parts = _parts(asked=asked.is_new, answered=record is not None, used=asked.notes_use)
     entry_id, event, _, subject, refs, body = entry.columns
     values = [
+        "on" if verdict.verdict is Answer.ALLOW else "off",
         asked.token,
         asked.key,
         asked.body_hash,
@@ -119,6 +116,4 @@ def write_answer(asked: Asked, *, at: datetime, verdict: Verdict, record: bytes 
     for one in tickets:
         signed = one.signed
         values += (one.id, one.action.value, one.binds, signed.payload, signed.key_id, signed.signature, one.expires_at)
-    is_yes = verdict.verdict is Answer.ALLOW
-    statement = answer_statement(parts, tickets=len(tickets), keyed=asked.is_new and bool(asked.key), lasting=is_yes)
-    return bool(write(statement, values))
+    return bool(write(answer_statement(parts, tickets=len(tickets), keyed=asked.is_new and bool(asked.key)), values))

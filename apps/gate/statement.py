@@ -87,10 +87,12 @@ MOVING = {
     from (select * from schedule_reservation k where k.service_id = q.service_id and k.target_id = q.target_id
             and k.released_at is null and k.reserved_until > q.at order by k.reserved_until desc limit {FEW}) x)""",
 }
-# What was seen in the environments below of the versions that are asked about, the newest first.
-ARRIVED = f"""(select json_agg(json_build_array(y.target_id, y.outcome, y.identities)) from (
-       select x.target_id, x.outcome, x.identities from catalog_arrival x
-       where x.identities && q.identities::varchar[] and x.target_id = any(q.rungs) order by x.at desc, x.id desc limit {ARRIVALS}) y)"""
+# What was seen in the environments below of the versions that are asked about, the newest first, a bounded number on each.
+ARRIVED = f"""(with same as materialized (
+       select x.id, x.at, x.target_id, x.outcome, x.identities from catalog_arrival x where x.identities && q.identities::varchar[])
+     select json_agg(json_build_array(y.target_id, y.outcome, y.identities) order by y.at desc, y.id desc)
+     from unnest(q.rungs) as r(target_id) cross join lateral (
+       select * from same where same.target_id = r.target_id order by same.at desc, same.id desc limit {ARRIVALS}) y)"""
 # What seldom moves, and is kept (`ground.py`): each table that is read here gives the database a new stamp when it is written.
 GROUND = {
     "installation": "(select public_id from audit_installation limit 1)",

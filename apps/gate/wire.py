@@ -34,7 +34,7 @@ _HELD = ", ".join(f"current_setting('{name}') as {name}" for name in PLANNING)
 _OURS = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in PLANNING.items())
 PLAN_OURS = f"with before as materialized (select {_HELD}) select {', '.join(PLANNING)}, {_OURS} from before"
 PLAN_THEIRS = "select " + ", ".join(f"set_config('{name}', %s, true)" for name in PLANNING)
-OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "synchronous_commit": "on", "application_name": "changecontrol gate"}
+OWN = {"statement_timeout": "5s", "lock_timeout": "2s", "application_name": "changecontrol gate"}
 OIDS = {"bytea": 17, "text": 25, "text[]": 1009, "timestamptz": 1184, "bigint": 20, "uuid": 2950, "uuid[]": 2951, "bytea[]": 1001,
         "boolean": 16, "bigint[]": 1016, "smallint": 21, "timestamptz[]": 1185}  # fmt: skip
 WELL = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
@@ -138,9 +138,10 @@ def _own_line(django: BaseDatabaseWrapper) -> _Line:
     place = (os.getpid(), settings["HOST"], settings["PORT"], settings["NAME"], settings["USER"])
     if _own.line is None or _own.line.place != place:
         made = psycopg.connect(**{**django.get_connection_params(), "autocommit": True})
-        _own.line = _Line(made, place)
+        line = _Line(made, place)  # kept only when it is set up whole
         for name, value in {**PLANNING, **OWN}.items():
             made.execute("select set_config(%s, %s, false)", [name, value])
+        _own.line = line
     return _own.line
 
 

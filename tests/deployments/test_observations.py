@@ -8,12 +8,12 @@ from django.urls import reverse
 from apps.accounts.roles import Role
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
-from apps.catalog.models import Arrival, Environment, Outcome
+from apps.catalog.models import Arrival, Environment, Outcome, Target
 from apps.core.locks import database_now
 from apps.core.refusals import Refused
 from apps.deployments.completeness import months_for
 from apps.deployments.models import Deployment, Settled, Undeclared
-from apps.deployments.observations import settle_undeclared
+from apps.deployments.observations import TOLD_AGAIN, settle_undeclared
 from apps.deployments.pipelines import note_silent
 from apps.deployments.rules.observing import MOST_OPEN, Meaning, Occupant, is_same, meaning_of
 from apps.deployments.states import MOVES_OF_CI, State
@@ -142,6 +142,44 @@ def test_report_that_names_no_deployment_settles_nothing(job, identity):
     assert say(job, identity).json() == {"meaning": "ON_ITS_WAY", "deployment": job.id, "undeclared": None}
     assert job.order.state == "UNKNOWN"
     assert not Undeclared.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["failed", "succeeded"])
+def test_report_said_again_within_a_day_is_of_what_it_was_about(job, end):
+    job.begin()
+    job.report(end)
+    order = job.order
+    if end == "succeeded":  # meanwhile something else came there
+        Target.objects.filter(pk=job.target.pk).update(running_identities=[OTHER_COMMIT])
+
+    assert say(job, COMMIT).json() == {"meaning": "KNOWN", "deployment": job.id, "undeclared": None}
+    assert not Undeclared.objects.exists()
+
+    Deployment.objects.filter(pk=order.pk).update(ended_at=order.ended_at - TOLD_AGAIN)
+    assert say(job, COMMIT).json()["meaning"] == "UNDECLARED"
+
+
+def test_report_of_what_another_pipeline_deployed_there_is_undeclared(job):
+    job.begin()
+    job.report("failed")
+    _, job.secret = make_gate_token(job.target.service)
+
+    assert say(job, COMMIT).json()["meaning"] == "UNDECLARED"
+
+
+def test_report_makes_no_explanation_last(job, operator):
+    see(job, ALIEN, source="probe")
+    say(job, ALIEN, source="ccgate report")
+    found = Undeclared.objects.get()
+    settle_undeclared(found.pk, outcome=Settled.EXPLAINED, reason="The probe asked the wrong host.", by=operator.actor)
+    seen_at = found.last_seen_at
+
+    assert say(job, ALIEN, source="ccgate report").json()["undeclared"]["is_explained"] is True
+    found.refresh_from_db()
+    assert (found.sources, found.last_seen_at, found.seen_count) == (["probe"], seen_at, 3)
+
+    see(job, RUNNING, source="probe")
+    assert see(job, ALIEN, source="probe").json()["undeclared"]["is_explained"] is False
 
 
 def test_report_that_names_no_deployment_takes_no_observation_back(job):

@@ -65,7 +65,7 @@ def test_what_began_nowhere_is_told_and_stays_a_no():
         result = run(*SAID, "--digest", DIGEST, url=url)
 
     assert result.returncode == 1
-    assert "Nobody declared this deployment" in result.stdout
+    assert "it is listed as undeclared" in result.stdout
     version = {"git": [COMMIT], "sha256": [DIGEST]}
     place = {"service": "payments", "environment": "production", "identities": version}
     assert [(path, said) for path, said, _ in server.asked] == [(UNBEGUN, {**place, "source": "ccgate report"})]

@@ -157,6 +157,8 @@ def quorum(facts: QuorumFacts) -> QuorumAnswer:
 
     Where the environment asks for no agreement it is met, and where the change's model approves it beforehand; where people
     are asked and no policy says who, it never is. Of the very same facts the answer is remembered: neither of them ever changes."""
+    if facts.people:  # many, and read anew each time: nothing of them is kept
+        return _quorum(facts)
     known = _answers.get(id(facts))
     if known is not None and known[0] is facts:
         return known[1]

@@ -66,7 +66,7 @@ class Settled(models.TextChoices):
 
 
 class Undeclared(models.Model):
-    """A version that was seen on a target, and no deployment brought it there."""
+    """A version that was seen on a target or reported, and no deployment brought it there."""
 
     public_id = models.UUIDField(default=new_id, unique=True, editable=False)
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="+")

@@ -50,7 +50,7 @@ NOTHING = {
     "cure": "Use the token that began it, and name the version as check did. What has ended already is not told again.",
 }
 UNDECLARED = {
-    "detail": "Nobody declared this deployment: it is listed as undeclared.",
+    "detail": "No deployment of this version is open here, and something else is known to run: it is listed as undeclared.",
     "cure": "An operator adopts or explains it. Next time ask with check, and begin, before it is deployed.",
 }
 REFUSALS = (400, 403, 409, 422)  # sending the same again changes nothing
@@ -609,7 +609,7 @@ def report_found(installation: Installation, wanted: Wanted, said: Json, say: Sa
 
 
 def tell_unbegun(installation: Installation, wanted: Wanted, say: Say, *, retry: float) -> Json:
-    """What runs there now and began nowhere is told all the same; what to say of it. Raises CouldNotTell."""
+    """A success that has no deployment is told all the same; what to say of it. Raises CouldNotTell."""
     body = {name: part for name, part in wanted.body().items() if name in ("service", "environment", "identities")}
     status, answer = tell(installation, f"{DEPLOYMENTS}/reports", {**body, "source": "ccgate report"}, say, retry=retry)
     if status in REFUSALS:
