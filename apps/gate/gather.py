@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from django.db import connection
 
 from apps.approvals.facts import MAKERS, makers_of, with_makers
 from apps.changes.models import Change
@@ -13,7 +14,7 @@ from apps.gate.ground import Ground, ground_of, keep_ground
 from apps.gate.reading import Gathered, read_facts, read_moving
 from apps.gate.rules import LegFacts, Question
 from apps.gate.statement import gather_statement, moving_statement
-from apps.gate.wire import Statement, django_connection, read
+from apps.gate.wire import Statement, read
 
 
 def gather(question: Question, *, now: datetime | None = None) -> Gathered:
@@ -42,7 +43,7 @@ def _with_makers(leg: LegFacts) -> LegFacts:
 
 
 def _gathered(question: Question, now: datetime | None, *, everyone: bool) -> Gathered:
-    key_id, is_kept = signing_key().id, not django_connection().in_atomic_block
+    key_id, is_kept = signing_key().id, not connection.in_atomic_block
     ground = ground_of(question, key_id=key_id) if is_kept and not (everyone or question.is_personal) else None
     if ground is not None and (found := _moved(question, now, ground=ground)) is not None:
         return found

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
+
 from apps.changes.models import Leg
 from apps.gate.gather import gather
 from apps.gate.rules import Action, Facts, Question, Verdict, judge
-from apps.gate.wire import django_connection
 
 
 def look(question: Question, *, now: datetime | None = None) -> tuple[Facts, Verdict]:
@@ -20,7 +21,7 @@ def judge_under_lock(question: Question, *, now: datetime | None = None) -> tupl
     """Judge inside the caller's transaction, after its locks.
 
     A statement of its own, always: one that waited for a lock would still read what was true before it waited."""
-    if not django_connection().in_atomic_block:  # the very one that the gather asks
+    if not connection.in_atomic_block:
         raise RuntimeError("judge_under_lock is called inside the transaction that holds the locks")
     return look(question, now=now)
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.core.handlers.wsgi import WSGIRequest
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, ResolverMatch, URLResolver
@@ -12,7 +13,6 @@ from django.urls.resolvers import RegexPattern
 from django.utils.log import log_response
 
 from apps.core.problems import problem_json
-from apps.gate.wire import django_connection
 
 PREFIX = "/api/v1/gate/"
 _ROUTES = URLResolver(RegexPattern(r"^/api/v1/"), "apps.gate.api_urls")
@@ -35,7 +35,7 @@ def gate_before(application: WSGIApplication) -> WSGIApplication:
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith(PREFIX):
             return application(environ, start_response)
-        django = django_connection()
+        django = connections[DEFAULT_DB_ALIAS]
         _let_go(django)
         request = WSGIRequest(environ)
         response = _answer(request)

@@ -75,17 +75,9 @@ class _Line:
 class _Own(threading.local):
     line: _Line | None = None
 
-    def __init__(self) -> None:
-        self.django = connections[DEFAULT_DB_ALIAS]
-
 
 _own = _Own()
 _prepared: WeakKeyDictionary[psycopg.Connection[Any], set[str]] = WeakKeyDictionary()  # on Django's connections
-
-
-def django_connection() -> BaseDatabaseWrapper:
-    """Django's connection of this thread, looked up once: Django goes through two locals each time."""
-    return _own.django
 
 
 def read(statement: Statement, parameters: Sequence[object]) -> list[Row]:
@@ -100,7 +92,7 @@ def read(statement: Statement, parameters: Sequence[object]) -> list[Row]:
 
 def write(statement: Statement, parameters: Sequence[object]) -> list[Row]:
     """Run a statement once. Raises psycopg's or, inside Django's transaction, Django's database errors."""
-    django = _own.django
+    django = connections[DEFAULT_DB_ALIAS]
     if django.in_atomic_block:
         with _planning_ours(django) as connection, django.wrap_database_errors:
             return _run(connection, _prepared.setdefault(connection, set()), statement, parameters)
@@ -146,7 +138,7 @@ def _own_line(django: BaseDatabaseWrapper) -> _Line:
 
 
 def _own_connection() -> psycopg.Connection[Any]:
-    return _own_line(_own.django).connection
+    return _own_line(connections[DEFAULT_DB_ALIAS]).connection
 
 
 def _run(connection: psycopg.Connection[Any], prepared: set[str], statement: Statement, parameters: Sequence[object]) -> list[Row]:
