@@ -178,6 +178,7 @@ KEY: Schema = {
     "description": "The same key and body are answered the same: the ticket is spent once, however often it is sent.",
 }
 ID: Schema = {"name": "deployment_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+TOLD = ("400", "401", "403", "404", "409", "415", "422", "429", "503")  # what may be answered to whoever says something of a place
 NAME: Schema = {"type": "string", "pattern": f"^{SLUG.pattern}$"}
 WHERE: tuple[Schema, ...] = (
     {"name": "service", "in": "query", "required": True, "schema": NAME},
@@ -210,7 +211,7 @@ PATHS: dict[str, Schema] = {
         "post": _operation(
             "gate_deployments_observations_create",
             "Say what runs on a target now, however it came there.",
-            _answers("200", "What it means.", "GateObserved", "400", "401", "403", "404", "409", "415", "422", "429", "503"),
+            _answers("200", "What it means.", "GateObserved", *TOLD),
             body="GateObservation",
         )
     },
@@ -218,20 +219,7 @@ PATHS: dict[str, Schema] = {
         "post": _operation(
             "gate_deployments_unbegun_create",
             "Say that something was deployed that has no deployment here: somebody adopts or explains it.",
-            _answers(
-                "200",
-                "What it means: KNOWN, ON_ITS_WAY or UNDECLARED.",
-                "GateObserved",
-                "400",
-                "401",
-                "403",
-                "404",
-                "409",
-                "415",
-                "422",
-                "429",
-                "503",
-            ),
+            _answers("200", "What it means: KNOWN, ON_ITS_WAY or UNDECLARED.", "GateObserved", *TOLD),
             body="GateObservation",
         )
     },
@@ -247,20 +235,7 @@ PATHS: dict[str, Schema] = {
         "post": _operation(
             "gate_deployments_reports_create",
             "Say what becomes of a deployment that CI carries out.",
-            _answers(
-                "200",
-                "It was taken; what it did is in `effect`.",
-                "GateReported",
-                "400",
-                "401",
-                "403",
-                "404",
-                "409",
-                "415",
-                "422",
-                "429",
-                "503",
-            ),
+            _answers("200", "It was taken; what it did is in `effect`.", "GateReported", *TOLD),
             body="GateReport",
             parameters=(ID,),
         )
