@@ -167,6 +167,19 @@ def test_report_of_what_another_pipeline_deployed_there_is_undeclared(job):
     assert say(job, COMMIT).json()["meaning"] == "UNDECLARED"
 
 
+def test_pages_say_whether_anything_looked(job, operator, client):
+    say(job, ALIEN, source="ccgate report")
+    found = Undeclared.objects.get()
+    client.force_login(operator)
+    one, all_of_them = reverse("deployments:undeclared_one", args=[found.pk]), reverse("deployments:undeclared")
+
+    assert "What was reported" in client.get(one).text
+    assert "reported by ccgate report" in client.get(all_of_them).text
+    see(job, ALIEN, source="probe")
+    assert "What was seen" in client.get(one).text
+    assert "seen by" in client.get(all_of_them).text
+
+
 def test_report_makes_no_explanation_last(job, operator):
     see(job, ALIEN, source="probe")
     say(job, ALIEN, source="ccgate report")

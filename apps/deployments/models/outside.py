@@ -105,6 +105,11 @@ class Undeclared(models.Model):
         ]
 
     @property
+    def is_only_reported(self) -> bool:
+        """Whether somebody says that it runs there, and nothing has seen it."""
+        return self.settled_at is None and not self.sources
+
+    @property
     def reference(self) -> Reference:
         """`undeclared:<public id>`."""
         return reference("undeclared", self.public_id)
