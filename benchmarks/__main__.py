@@ -14,7 +14,7 @@ from django.db import connections
 from benchmarks.figures import HEADER, ROUNDS
 from changecontrol.addresses import database
 from changecontrol.embedded.cluster import APP, OWNER, SEALER
-from changecontrol.embedded.postgres import PrivatePostgres
+from changecontrol.embedded.postgres import PrivatePostgres, throwaway_postgres
 
 NAME = "changecontrol"
 
@@ -24,7 +24,7 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "changecontrol.settings")
     rounds = next((int(word) for word in sys.argv[1:] if word.isdecimal()), ROUNDS)
     parts = [word for word in sys.argv[1:] if not word.isdecimal()]
-    with tempfile.TemporaryDirectory(prefix="cc-bench-", dir="/tmp") as folder, PrivatePostgres(Path(folder) / "postgres") as server:
+    with tempfile.TemporaryDirectory(prefix="cc-bench-", dir="/tmp") as folder, throwaway_postgres(durable=True) as server:
         os.environ["VAR_DIR"] = folder
         server.provision(database=NAME)
         os.environ["DATABASE_URL"] = server.url(role=APP, database=NAME)

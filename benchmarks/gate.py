@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from apps.accounts.roles import Role
 from apps.catalog.models import Target
 from benchmarks.durable_row import TABLE
 from benchmarks.figures import Goal, interleave, ratio
-from benchmarks.load import Measured, load
+from benchmarks.load import Measured, joined, load
 from changecontrol.embedded.cluster import OWNER
 from changecontrol.embedded.postgres import PrivatePostgres
 from tests.factories.accounts import give_team_role, make_person
@@ -26,7 +26,8 @@ from tests.factories.catalog import ArrivalFactory, EnvironmentFactory, make_tar
 from tests.factories.changes import make_content, make_item
 from tests.factories.gate import PATH, body_for, make_gate_token
 
-CONNECTIONS, SECONDS, WORKERS = 16, 4.0, 2
+CONNECTIONS, WORKERS = 16, 2
+TURNS, SECONDS = 8, 0.5  # of one round: the pace of a machine changes within seconds, so the three take turns within one
 SERVICES, CHANGES = 5, 20
 YES_OF_SEVEN = 2  # the others are a no for want of a change, as most answers are
 
@@ -43,13 +44,18 @@ def rows(server: PrivatePostgres, *, database_name: str, rounds: int) -> Iterato
             def measured(name: str, port: int = port, watched: list[int] = watched) -> Measured:
                 return load(port, requests[name], connections=CONNECTIONS, seconds=SECONDS, watched=watched)
 
-            for name in requests:
+            for name in [*requests] * TURNS:
                 measured(name)  # plans, caches, connections
-            found = interleave({name: lambda name=name: measured(name) for name in requests}, rounds=rounds)  # type: ignore[misc]
-        yield from figures(found, threads)
+            found = interleave({name: lambda name=name: measured(name) for name in requests}, rounds=rounds * TURNS)  # type: ignore[misc]
+        yield from figures({name: in_rounds(turns) for name, turns in found.items()}, threads)
 
 
-def figures(found: dict[str, list[Measured]], threads: int) -> Iterator[str]:  # type: ignore[type-arg]
+def in_rounds(turns: Sequence[Measured]) -> list[Measured]:
+    """The turns of each round as one."""
+    return [joined(turns[first : first + TURNS]) for first in range(0, len(turns), TURNS)]
+
+
+def figures(found: dict[str, list[Measured]], threads: int) -> Iterator[str]:
     """The ratios of one set of rounds."""
     rates = {name: [one.rate for one in many] for name, many in found.items()}
     costs = {name: [one.cpu for one in many] for name, many in found.items()}

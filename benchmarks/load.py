@@ -36,7 +36,9 @@ class Line:
 
     def answered(self) -> bool:
         """Read what is there; whether an answer is whole."""
-        self._read += self.socket.recv(65536)
+        if not (came := self.socket.recv(65536)):
+            raise RuntimeError("the server closed a connection before its answer was whole")
+        self._read += came
         head, found, body = self._read.partition(HEAD_END)
         if not found:
             return False
@@ -51,22 +53,32 @@ class Line:
 
 
 def load(port: int, requests: Sequence[bytes], *, connections: int, seconds: float, watched: Sequence[int]) -> Measured:
-    """Ask for this long; the answers of the last moment are not waited for."""
+    """Ask for this long, then wait for what was asked: what comes next on the machine begins with nothing left to do."""
     lines = [Line(port, requests, first) for first in range(connections)]
     selector = selectors.DefaultSelector()
     for line in lines:
         selector.register(line.socket, selectors.EVENT_READ, line)
         line.ask()
-    before, count, began = cpu_seconds(watched), 0, time.perf_counter()
-    while (passed := time.perf_counter() - began) < seconds:
+    before, count, began, asking = cpu_seconds(watched), 0, time.perf_counter(), len(lines)
+    while asking:
         for key, _ in selector.select(timeout=1):
-            if key.data.answered():
-                count += 1
+            if not key.data.answered():
+                continue
+            count += 1
+            if time.perf_counter() - began < seconds:
                 key.data.ask()
-    spent = cpu_seconds(watched) - before
+            else:
+                asking -= 1
+    passed, spent = time.perf_counter() - began, cpu_seconds(watched) - before
     for line in lines:
         line.socket.close()
-    return Measured(count / passed, spent / max(count, 1))
+    return Measured(count / passed, spent / count)
+
+
+def joined(parts: Sequence[Measured]) -> Measured:
+    """Measurements of the same length as one."""
+    rates = [part.rate for part in parts]
+    return Measured(sum(rates) / len(rates), sum(part.rate * part.cpu for part in parts) / sum(rates))
 
 
 @dataclass(frozen=True)

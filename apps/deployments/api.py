@@ -1,6 +1,7 @@
 """Deployments for CI: begin with a ticket, report, read. Plain views outside sessions and CSRF, as those of the gate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypedDict
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from apps.catalog.versions import Version
 from apps.core.locks import database_now
 from apps.core.problems import problem_json
+from apps.core.refusals import Refused
 from apps.deployments.access import begun_and_open, deployment_by_id
 from apps.deployments.documents import PATH, deployment_document, observation_document, report_document
 from apps.deployments.inputs import LONGEST_BODY, read_beginning, read_object, read_observation, read_place, read_report
@@ -20,8 +22,10 @@ from apps.deployments.pipelines import begin_by_ticket, report_deployment
 from apps.gate.api import told_as_problem
 from apps.gate.callers import Caller, let_in
 from apps.gate.inputs import IN_CHUNKS, NotReadable
+from apps.gate.rules import Detail
 
 NO_TARGET = "There is no such target, or this token is not for its service and environment."
+CODE_ONLY = "Refused. The code says why; this token is told no words."
 NOT_FOUND = "There is no such deployment, or this token is not for its service and environment."
 
 
@@ -41,7 +45,8 @@ def deployments(request: HttpRequest) -> HttpResponse:
         return wrong
     caller = let_in(request)
     asked = read_beginning(read_object(_body(request)), key=request.headers.get("Idempotency-Key", ""), now=database_now())
-    begun = begin_by_ticket(replace(asked, run=caller.run(asked.run)), caller=caller, by=caller.actor)
+    with _in_its_words(caller):
+        begun = begin_by_ticket(replace(asked, run=caller.run(asked.run)), caller=caller, by=caller.actor)
     response = HttpResponse(begun.answer, status=201, content_type="application/json")
     response["Location"] = f"{settings.PUBLIC_URL}{PATH}/{begun.deployment.public_id}"
     if begun.is_replayed:
@@ -56,7 +61,7 @@ def deployment(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
         return wrong
     caller = let_in(request)
     try:
-        return JsonResponse(deployment_document(_found(caller, deployment_id)))
+        return JsonResponse(deployment_document(_found(caller, deployment_id), detail=caller.asker.detail))
     except Http404:
         return problem_json(404, "not_found", NOT_FOUND)
 
@@ -73,9 +78,10 @@ def reports(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
         return problem_json(404, "not_found", NOT_FOUND)
     caller.act_on(found.target)
     said = read_report(read_object(_body(request)), now=database_now())
-    report = report_deployment(found.pk, said=said, by=caller.actor)
+    with _in_its_words(caller):
+        report = report_deployment(found.pk, said=said, by=caller.actor)
     report.deployment = _found(caller, deployment_id)  # as it stands now, its pipeline included
-    return JsonResponse(report_document(report))
+    return JsonResponse(report_document(report, detail=caller.asker.detail))
 
 
 @told_as_problem
@@ -88,6 +94,17 @@ def observations(request: HttpRequest) -> HttpResponse:
 def unbegun(request: HttpRequest) -> HttpResponse:
     """Say that something was deployed that has no deployment here: POST a report that names none."""
     return _seen(request, lambda target_id, caller, seen: report_unbegun(target_id, **seen, by=caller.actor, callers=caller.names))
+
+
+@contextmanager
+def _in_its_words(caller: Caller) -> Iterator[None]:
+    """Whoever is told codes only reads no sentence of a refusal either: it may name a change, a freeze or a person."""
+    try:
+        yield
+    except Refused as error:
+        if caller.asker.detail is Detail.FULL:
+            raise
+        raise Refused(replace(error.refusal, reason=CODE_ONLY, cure="")) from error
 
 
 def _seen(request: HttpRequest, take_in: Callable[[int, Caller, Seen], Observed]) -> HttpResponse:
@@ -110,7 +127,7 @@ def _open(request: HttpRequest, caller: Caller) -> HttpResponse:
     if target is None:
         return problem_json(404, "not_found", NO_TARGET)
     found = begun_and_open(target, callers=caller.names, identities=place.identities)
-    return JsonResponse({"deployments": [deployment_document(found)] if found else []})
+    return JsonResponse({"deployments": [deployment_document(found, detail=caller.asker.detail)] if found else []})
 
 
 def _found(caller: Caller, deployment_id: UUID) -> Deployment:

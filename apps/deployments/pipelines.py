@@ -28,7 +28,7 @@ from apps.deployments.states import State
 from apps.deployments.transitions import move, tell
 from apps.gate.callers import Caller
 from apps.gate.inputs import Credential
-from apps.gate.rules import Action, Verdict
+from apps.gate.rules import Action, Detail, Verdict
 from apps.gate.steps import permitted, reconcile, redeem
 from apps.gate.tickets import Permit
 
@@ -36,6 +36,7 @@ SWEEPER = system("sweeper")
 KEY_REUSED = not_now("key_reused", "This Idempotency-Key was used for another request.", "Use one key per ticket.")
 NO_TARGET = not_allowed("ticket_unknown", "This installation has handed out no such ticket.", "Ask the gate for a new one.")
 OUT_OF_SCOPE = not_now("out_of_scope", "This token is not for the ticket's service and environment.", "Use a token for them.")
+ON_ITS_WAY = frozenset({State.RUNNING, State.UNKNOWN})  # nobody has said what came of it
 OVERTAKEN = "It began while we were away, and something else came to the target after it: nobody knows which of the two runs."
 SEQUENCE_REUSED = "Another report of {ref} has the number {sequence}."
 
@@ -81,7 +82,7 @@ def begin_by_ticket(asked: Beginning, *, caller: Caller, by: Actor) -> Begun:
         tell(order, Event.DEPLOYMENT_OFFLINE, by=by, at=place.now, data=told)
     order.wake_at = place.now + _patience(order)
     order.save(update_fields=["wake_at"])
-    return _note_beginning(order, permit, asked, codes=list(verdict.codes) if verdict else [], by=by)
+    return _note_beginning(order, permit, asked, codes=list(verdict.codes) if verdict else [], by=by, detail=caller.asker.detail)
 
 
 @recorded_refusal(Event.DEPLOYMENT_REPORT_REFUSED)
@@ -138,6 +139,10 @@ def _begun_before(asked: Beginning, names: Collection[str]) -> Begun | None:
         return None
     if found.asked != asked.asked:
         raise Refused(KEY_REUSED, about=found.deployment.reference)
+    # Nobody runs it a second time by sending the first request again. What began without us is told, whatever came of it.
+    if found.deployment.state not in ON_ITS_WAY and asked.used_at is None:
+        said = f"{found.deployment.ref} began under this key and is not on its way any more."
+        raise Refused(not_now("begun_before", said, "Ask the gate again, and begin with a new ticket."), about=found.deployment.reference)
     return Begun(found.deployment, found.answer, is_replayed=True)
 
 
@@ -158,8 +163,8 @@ def _patience(order: Deployment) -> timedelta:
     return timedelta(minutes=settings_of(order).silence_minutes)
 
 
-def _note_beginning(order: Deployment, permit: Permit, asked: Beginning, *, codes: list[str], by: Actor) -> Begun:
-    run, answer = asked.run, beginning_bytes(order, permit)
+def _note_beginning(order: Deployment, permit: Permit, asked: Beginning, *, codes: list[str], by: Actor, detail: Detail) -> Begun:
+    run, answer = asked.run, beginning_bytes(order, permit, detail=detail)
     made = Pipeline(
         deployment=order,
         ticket_id=permit.id,

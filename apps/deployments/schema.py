@@ -175,7 +175,7 @@ KEY: Schema = {
     "in": "header",
     "required": False,
     "schema": {"type": "string", "maxLength": 200, "pattern": "^[!-~]{1,200}$"},
-    "description": "The same key and body are answered the same: the ticket is spent once, however often it is sent.",
+    "description": "The same key and body are answered the same while nobody has said what came of the deployment, then 409 `begun_before`.",
 }
 ID: Schema = {"name": "deployment_id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
 TOLD = ("400", "401", "403", "404", "409", "415", "422", "429", "503")  # what may be answered to whoever says something of a place

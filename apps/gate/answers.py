@@ -97,7 +97,7 @@ def bound(facts: Facts, verdict: Verdict) -> dict[str, Any]:
     return {
         "service": facts.service.slug if facts.service and named else None,
         "environment": facts.environment.slug if facts.environment and named else None,
-        "identities": list(leg.identities if leg else facts.question.identities),
+        "identities": list(meant(facts, verdict)),
         "change": leg.ref if leg else None,
         "revision": leg.revision if leg else None,
         "revision_digest": leg.revision_digest if leg else None,
@@ -109,6 +109,15 @@ def bound(facts: Facts, verdict: Verdict) -> dict[str, Any]:
 def judged_leg(facts: Facts, verdict: Verdict) -> LegFacts | None:
     """The leg the verdict is about."""
     return next((leg for leg in facts.legs if leg.id == verdict.leg_id), None)
+
+
+def meant(facts: Facts, verdict: Verdict) -> tuple[str, ...]:
+    """The version an answer is about: as people agreed to it, or as it ran before. What was asked beside it is no part of a yes."""
+    leg = judged_leg(facts, verdict)
+    if leg is not None:
+        return leg.identities
+    is_back = facts.question.action is Action.ROLLBACK and verdict.verdict is Answer.ALLOW and facts.target is not None
+    return facts.target.previous if is_back and facts.target else facts.question.identities
 
 
 def about(facts: Facts, verdict: Verdict) -> list[Reference]:

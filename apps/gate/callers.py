@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q
 from django.http import HttpRequest
 
 from apps.audit.names import actor_text
@@ -14,7 +13,7 @@ from apps.gate.door import authenticate, let_in_by
 from apps.gate.evaluate import UnknownToken
 from apps.gate.gather import gather
 from apps.gate.inputs import Credential, run_of
-from apps.gate.models import GateToken
+from apps.gate.rotations import of_one_credential
 from apps.gate.rules import AskerFacts, AskerKind, Question, Run
 from apps.gate.rules.asking import unfit
 
@@ -41,8 +40,7 @@ class Caller:
         own = actor_text(self.actor)
         if self.asker.kind is AskerKind.WORKLOAD:  # a trust is not rotated
             return frozenset({own})
-        first = GateToken.objects.values_list("origin_id", flat=True).get(pk=self.asker.pk) or self.asker.pk
-        same = GateToken.objects.filter(Q(pk=first) | Q(origin=first)).values_list("public_id", flat=True)
+        same = of_one_credential(self.asker.pk).values_list("public_id", flat=True)
         return frozenset({own, *(actor_text(Actor(ActorKind.TOKEN, str(one))) for one in same)})
 
     def run(self, said: Run | None) -> Run | None:

@@ -112,7 +112,7 @@ def _look_at(header: Mapping[str, Any]) -> None:
         raise NotTaken("key_in_token", "The token brings or names its own key.", "Keys are read from the issuer alone.")
     if "cty" in header or "zip" in header or str(header.get("typ", "JWT")).upper() not in KINDS:
         raise NotTaken("nested", "The token holds something else than claims.")
-    if header.get("alg") not in ALGORITHMS:
+    if str(header.get("alg")) not in ALGORITHMS:
         raise NotTaken("algorithm", f"The token is not signed by one of {', '.join(sorted(ALGORITHMS))}.")
     kid = header.get("kid")
     if not isinstance(kid, str) or not 1 <= len(kid) <= LONGEST_KEY_ID:

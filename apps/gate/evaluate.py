@@ -21,12 +21,25 @@ from apps.core.ids import MILLISECOND, id_at, id_text, moment_in, new_id
 from apps.core.references import reference
 from apps.core.refusals import Refused, not_allowed, not_now
 from apps.core.signing import signing_key
-from apps.gate.answers import about, actor_of, is_pending, is_same, judged_leg, question_bytes, read_question, record_bytes, record_of, told
+from apps.gate.answers import (
+    about,
+    actor_of,
+    is_pending,
+    is_same,
+    judged_leg,
+    meant,
+    question_bytes,
+    read_question,
+    record_bytes,
+    record_of,
+    told,
+)
 from apps.gate.gather import gather
 from apps.gate.inputs import Credential
 from apps.gate.models import Evaluation
 from apps.gate.reading import Gathered
 from apps.gate.recording import Asked, Handed, write_answer
+from apps.gate.rotations import of_one_credential
 from apps.gate.rules import Action, Answer, AskerFacts, AskerKind, Facts, Question, Verdict, Way, judge, way_to_yes
 from apps.gate.tickets import LONGEST_LIFE, ROLLBACK_LIFE, Permit, Signed, issue
 
@@ -100,11 +113,15 @@ def look_again(evaluation: UUID, *, credential: Credential) -> Reply | None:
     asked = read_question(bytes(row.question)) if row else Question("", "", ())
     facts = gather(credential.asks(asked)).facts
     _let_in(facts, dry_run=True)
-    # A token sees its own evaluations; that of another is as unknown as one that does not exist.
-    if row is None or (facts.asker.kind is not AskerKind.PERSON and facts.asker.pk != row.token_id):
+    if row is None or not _may_see(facts.asker, row):
         return None
     verdict = judge(facts)
     return Reply(_told(evaluation, facts, record_of(evaluation, facts, verdict), way=_way(facts, verdict)))
+
+
+def _may_see(asker: AskerFacts, row: Evaluation) -> bool:
+    # A token sees its own evaluations; that of another is as unknown as one that does not exist.
+    return asker.kind is AskerKind.PERSON or asker.pk == row.token_id or of_one_credential(asker.pk).filter(pk=row.token_id).exists()
 
 
 def _let_in(facts: Facts, *, dry_run: bool) -> None:
@@ -192,7 +209,7 @@ def _permits(evaluation: UUID, heard: Gathered, verdict: Verdict) -> list[Permit
         environment=environment.slug,
         asked=(facts.question.service, facts.question.environment),
         target=target.id,
-        identities=leg.identities if leg else facts.question.identities,
+        identities=meant(facts, verdict),
         change=leg.ref if leg else "",
         leg=id_text(leg.id) if leg else "",
         revision_digest=leg.revision_digest if leg else "",
@@ -220,10 +237,14 @@ def _expiry(facts: Facts, verdict: Verdict) -> datetime:
     leg, ends = judged_leg(facts, verdict), [facts.now + LONGEST_LIFE]
     ends += [finding.lifted_until for finding in verdict.findings if finding.lifted_until is not None]
     if facts.question.action is Action.DEPLOY:
-        ends += [leg.period.not_after] if leg and facts.environment and facts.environment.change_required != "NO" else []
+        ends += [leg.period.not_after] if leg and leg.period.not_after > facts.now and _is_change_needed(facts) else []  # else let pass
         windows = [one.ends_at for one in facts.calendar if one.kind == "WINDOW" and one.covers_now and one.ends_at]
         ends += [max(windows)] if windows else []
     return min(ends)
+
+
+def _is_change_needed(facts: Facts) -> bool:
+    return facts.environment is not None and facts.environment.change_required != "NO"
 
 
 def _tickets(permits: Sequence[Permit], heard: Gathered) -> list[Handed]:

@@ -1,6 +1,7 @@
 """Where a person acts on a finding: one address per code. By words, since the pages lie in apps above this one."""
 
 from collections.abc import Mapping
+from string import Formatter
 from typing import Any
 
 from django.conf import settings
@@ -25,12 +26,12 @@ PAGES = {
     "not_promoted": "/where/",
     "review_overdue": "/exceptions/",
 }
+NAMED_IN = {page: [name for _, name, _, _ in Formatter().parse(page) if name] for page in {CHANGE, *PAGES.values()}}
 
 
 def link_of(code: str, bound: Mapping[str, Any], *, answer: str) -> str:
     """Where to act on what was found; the page of the ANSWER where there is no better one, at the finding."""
     page = PAGES.get(code, CHANGE)
-    named = {name: bound.get(name) for name in ("change", "service", "environment")}
-    if any(named[name] is None for name in named if f"{{{name}}}" in page):
+    if any(bound.get(name) is None for name in NAMED_IN[page]):
         return f"{answer}#code-{code}"
-    return settings.PUBLIC_URL + page.format_map(named)
+    return settings.PUBLIC_URL + page.format_map(bound)

@@ -215,7 +215,7 @@ class VerdictRow(models.Model):
 class EvaluationKey(models.Model):
     """An Idempotency-Key of a token, for 24 hours: unpartitioned, because a unique index of a partitioned table must hold `at`."""
 
-    token = models.ForeignKey(GateToken, on_delete=models.PROTECT, related_name="+")
+    token = models.ForeignKey(GateToken, on_delete=models.PROTECT, related_name="+", db_index=False)  # the constraint has one
     key = models.CharField(max_length=200)
     body_hash = models.BinaryField()
     evaluation_id = models.UUIDField()

@@ -181,12 +181,12 @@ def _wait_detached(segment: list[str], *, seconds: float = 20.0) -> None:
 
 
 @contextmanager
-def throwaway_postgres(*, wheels: Path | None = None) -> Iterator[PrivatePostgres]:
-    """Run an empty, forgetful server in a short directory of its own and remove both afterwards."""
+def throwaway_postgres(*, wheels: Path | None = None, durable: bool = False) -> Iterator[PrivatePostgres]:
+    """Run an empty server, forgetful unless `durable`, in a short directory of its own and remove both afterwards."""
     _remove_abandoned()
     home = Path(tempfile.mkdtemp(prefix=THROWAWAY, dir=places.SHORT_FOLDER))
     places.let_pass(home)
-    server = PrivatePostgres(home, durable=False, wheels=wheels)
+    server = PrivatePostgres(home, durable=durable, wheels=wheels)
     try:
         with server:
             yield server

@@ -175,9 +175,15 @@ def test_pages_say_whether_anything_looked(job, operator, client):
 
     assert "What was reported" in client.get(one).text
     assert "reported by ccgate report" in client.get(all_of_them).text
-    see(job, ALIEN, source="probe")
+    see(job, ALIEN, source="probe of web-1")
     assert "What was seen" in client.get(one).text
-    assert "seen by" in client.get(all_of_them).text
+    assert "seen by probe of web-1<" in client.get(all_of_them).text
+    see(job, ALIEN, source="probe of web-2")
+    assert "seen by probe of web-1 and 1 more<" in client.get(all_of_them).text
+    assert "probe of web-1 and 1 more<" in client.get(one).text
+    see(job, RUNNING, source="probe of web-1")
+    see(job, RUNNING, source="probe of web-2")  # gone: what told of it first is what is left to name
+    assert "first told by ccgate report<" in client.get(f"{all_of_them}?view=all").text
 
 
 def test_report_makes_no_explanation_last(job, operator):

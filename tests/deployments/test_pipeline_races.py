@@ -60,9 +60,9 @@ def test_one_key_for_two_tickets_at_once_begins_one_of_them(job, racer, monkeypa
     other.secret = job.secret
     tickets, meet, real = [one.tickets()["ticket"] for one in (job, other)], threading.Barrier(2, timeout=15), pipelines.beginning_bytes
 
-    def together(*given):
+    def together(*given, **more):
         meet.wait()
-        return real(*given)
+        return real(*given, **more)
 
     monkeypatch.setattr(pipelines, "beginning_bytes", together)
     racing = [racer(lambda one=one: job.send(one, key="run-1")) for one in tickets]
@@ -134,10 +134,10 @@ def test_kill_on_the_way_leaves_nothing_behind(job, own_gate, racer, monkeypatch
     def killed():
         real = pipelines.beginning_bytes
 
-        def cut(*given):
+        def cut(*given, **more):
             with own_gate.connect(own_gate.superuser_url) as superuser:
                 superuser.execute("select pg_terminate_backend(%s)", [pid()])
-            return real(*given)
+            return real(*given, **more)
 
         monkeypatch.setattr(pipelines, "beginning_bytes", cut)
         try:

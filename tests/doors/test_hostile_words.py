@@ -30,7 +30,6 @@ UNSHOWN = {
     "accounts.SignIn.browser": "it is looked through for the names of browsers that are known; those are shown",
     "approvals.Doubt.reason": "it is said in the record when the agreement is counted again, and gone by then",
     "changes.EvidenceFile.link": "an address that is none of the web leads nowhere, so it is not shown",
-    "deployments.Undeclared.sources": "which sources see a version still is compared with what they see next; by what it was seen first is shown",
     "notifications.Digest.said": "what a mail server said is told of each notification in it",
     "schedule.Hold.lift_reason": "who lifts a hold says it in the record",
 }

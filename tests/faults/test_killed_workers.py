@@ -22,7 +22,7 @@ from tests.faults.ledger import LedgerDriver, effects, read, shown
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-GOOD, BAD, ORDERS_EACH, SECONDS, MOST_KILLS = 11, 6, 4, 240, 45
+GOOD, BAD, ORDERS_EACH, SECONDS, MOST_KILLS = 11, 6, 5, 240, 45
 LEAST_LOST = 15
 FIRST = "git:" + "f" * 40
 HERE = Path(__file__).resolve()
@@ -100,7 +100,7 @@ def test_fifty_orders_survive_workers_that_are_killed_and_stopped_at_random(own_
                     stopped.append((victim, time.monotonic() + 1.5))
                 else:
                     killed += signal_one(victim, signal.SIGKILL)
-                time.sleep(chance.uniform(0.1, 0.6))
+                time.sleep(chance.uniform(0.1, 0.4))
             time.sleep(0.01)
         for pid, _ in stopped:
             signal_one(pid, signal.SIGCONT)

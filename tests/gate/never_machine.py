@@ -23,6 +23,7 @@ from apps.changes.steps import leg_done, leg_failed, leg_rolled_back, leg_starte
 from apps.core.references import reference
 from apps.core.refusals import Refused
 from apps.gate import gather as gathering
+from apps.gate.answers import meant
 from apps.gate.evaluate import Reply, UnknownToken, answer
 from apps.gate.inputs import Credential
 from apps.gate.judgement import look
@@ -33,13 +34,14 @@ from apps.gate.trusting import end_trust
 from apps.gate.trusts import forget_trusts
 from apps.schedule.steps import release_reservation, reserve
 from tests.factories.approvals import make_policy
+from tests.factories.gate import OTHER_ARTIFACT
 from tests.gate.never_deeds import DEEDS, PIPELINES, PLACES, SOMEBODY, Deeds, deed
 from tests.gate.never_forged import Forged
 from tests.gate.never_hands import Hands
 from tests.gate.never_jobs import JOBS, job_token, put_by_job
 from tests.gate.never_means import Means
 from tests.gate.never_world import BY, HOUR, VERSIONS, World, rolled_back, trusted_keys
-from tests.gate.second_judge import Opinion, second_judge
+from tests.gate.second_judge import Opinion, named, second_judge
 from tests.gate.second_judge_rows import Asked, Dump, NotJudged
 
 OFTEN = ("put_in_an_agreement_by_hand", "ask_from_a_job")
@@ -255,11 +257,23 @@ class Gated(Deeds, Means, Forged, RuleBasedStateMachine):
         rows, self.allowed = self.dump(), []
         with read_once():
             for question in self.plausible(rows):
-                verdict = look(question)[1]
+                facts, verdict = look(question)
                 self.compare(question, verdict.verdict.value, rows)
+                self.permits_no_more_than_was_asked(question, meant(facts, verdict), verdict.verdict, rows)
                 if verdict.verdict == "ALLOW" and question.deployment is None:
                     self.allowed.append(question)
             self.a_job_is_answered_alike(rows)
+
+    def permits_no_more_than_was_asked(self, question: Question, permitted: tuple[str, ...], answer: str, rows: Dump):
+        """A yes is for what was asked, or for less: never for an artifact that nobody named, and on the way back for what ran."""
+        if answer != "ALLOW":
+            return
+        assert permitted, f"the ticket for {question} is for nothing"
+        assert set(permitted) <= set(question.identities), f"the ticket for {question} is for {permitted}"
+        if question.action is Action.ROLLBACK:
+            service, environment = (named(rows, kind, getattr(question, kind)) for kind in ("service", "environment"))
+            target = rows.one("catalog_target", service_id=service["id"], environment_id=environment["id"])
+            assert set(permitted) == set(target["previous_identities"])
 
     def a_job_is_answered_alike(self, rows: Dump):
         """One job after the other, each about another place."""
@@ -288,6 +302,7 @@ class Gated(Deeds, Means, Forged, RuleBasedStateMachine):
             yield Question(*names, VERSIONS["one"], credential=tokens[(turn + number) % len(tokens)])
             if before := target["previous_identities"]:
                 yield Question(*names, tuple(before), Action.ROLLBACK)
+                yield Question(*names, (*before, OTHER_ARTIFACT), Action.ROLLBACK)
             if by := target["occupied_by"]:
                 yield Question(*names, VERSIONS["one"], deployment=by)
 

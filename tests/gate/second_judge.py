@@ -76,12 +76,12 @@ class Place:
         self.settings = settings["digest"] if settings else ""
 
     def legs_meant(self) -> list[Row | None]:
-        """The legs that could be meant; one that needs no change is judged with the best named leg, or with none."""
+        """The legs that could be meant; one that needs no change is judged with one of this very version, or with none."""
         legs = [] if self.goes_back else self.open_legs()
         if self.needs != "NO":
             return [*legs]
-        legs.sort(key=lambda leg: (not self.is_whole(leg), leg["id"]))
-        return [legs[0] if legs else None]
+        whole = sorted((leg for leg in legs if self.is_whole(leg)), key=lambda leg: leg["id"])
+        return [whole[0] if whole else None]
 
     def open_legs(self) -> list[Row]:
         keys = self.rows.all("changes_legidentity", service_id=self.service["id"], environment_id=self.environment["id"], is_open=True)

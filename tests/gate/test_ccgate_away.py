@@ -59,6 +59,23 @@ def test_the_way_back_begins_without_the_installation_and_both_are_told(entitled
     assert said(entitled)["earlier"] == []
 
 
+def test_a_ticket_begins_once_without_the_installation_too(entitled):
+    assert begin_away(entitled).returncode == 0
+    kept = said(entitled)
+
+    again = begin_away(entitled)
+
+    assert (again.returncode, said(entitled)) == (3, kept)
+    assert "begun a deployment already" in again.stderr + again.stdout
+
+
+def test_a_ticket_that_began_with_the_installation_begins_nothing_without_it(entitled):
+    with serving(begin=answered(begun(), 201)) as (_, url):
+        assert run("begin", "--ticket-file", str(entitled), *FAST, url=url).returncode == 0
+
+    assert begin_away(entitled).returncode == 3
+
+
 BAD_TICKETS = {
     "no grace": envelope,
     "grace that is over": lambda: envelope(offline=60, not_before=datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)),

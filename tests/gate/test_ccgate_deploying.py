@@ -409,9 +409,10 @@ def test_whole_way_against_the_product(own_gate, tmp_path):  # noqa: F811 - the 
             ccgate("report", "failed"),
             ccgate("rollback"),
             ccgate("report", "succeeded"),
-            ccgate("begin"),
+            ccgate("begin"),  # pressed again when all is over: what was rolled back is not started anew
         ]
 
-    assert [code for code, _ in steps] == [0, 0, 0, 0, 0, 1, 0, 0, 0], steps
+    assert [code for code, _ in steps] == [0, 0, 0, 0, 0, 1, 0, 0, 1], steps
+    assert "not on its way any more" in steps[-1][1]
     job.target.refresh_from_db()
     assert (job.target.running_label, job.target.occupied_by) == ("3.17.0", None)

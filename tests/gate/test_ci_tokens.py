@@ -157,6 +157,8 @@ def forged(url):
         "alg-none": (raw({**HEADER, "alg": "none"}, good, b""), "not_a_token"),
         "alg-none-with-signature": (raw({**HEADER, "alg": "none"}, good), "algorithm"),
         "alg-none-in-capitals": (raw({**HEADER, "alg": "NoNe"}, good), "algorithm"),
+        "alg-a-list": (raw({**HEADER, "alg": ["RS256"]}, good), "algorithm"),
+        "alg-an-object": (raw({**HEADER, "alg": {"RS256": 1}}, good), "algorithm"),
         "alg-missing": (raw({"kid": "one", "typ": "JWT"}, good), "algorithm"),
         "hs256-with-the-public-key": (by_public_key(good), "algorithm"),
         "es256-with-the-id-of-an-rsa-key": (signed(good, key=CURVE, algorithm="ES256"), "algorithm"),

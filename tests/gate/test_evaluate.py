@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from apps.accounts.roles import Role
 from apps.approvals.actions import revise_change
 from apps.audit.record import Draft
 from apps.audit.stream import entries_about
@@ -14,7 +15,7 @@ from apps.changes.facts import content_of
 from apps.changes.states import State
 from apps.core.locks import database_now
 from apps.core.references import reference
-from apps.gate.actions import revoke_gate_token
+from apps.gate.actions import revoke_gate_token, rotate_gate_token
 from apps.gate.models import Evaluation, EvaluationKey, GateToken, Ticket, UnknownTokens, VerdictRow
 from apps.gate.rules import Detail
 from apps.schedule.models import Hold
@@ -186,6 +187,18 @@ def test_get_of_another_tokens_evaluation_is_404(target, secret):
     asked = ask(secret, body_for(target, COMMIT)).json()
 
     assert look(make_gate_token()[1], asked["id"]).status_code == 404
+
+
+def test_get_is_answered_to_every_token_that_was_rotated_from_or_into_the_one_that_asked(target):
+    chief = make_person(Role.ADMINISTRATOR).actor
+    first, old = make_gate_token()
+    second = rotate_gate_token(first.pk, days=30, hours=1, by=chief)
+    third = rotate_gate_token(second.token.pk, days=30, hours=1, by=chief)
+    by_first, by_third = (ask(secret, body_for(target, COMMIT)).json()["id"] for secret in (old, third.secret))
+
+    assert {look(secret, by_first).status_code for secret in (old, second.secret, third.secret)} == {200}
+    assert {look(secret, by_third).status_code for secret in (old, second.secret)} == {200}
+    assert look(make_gate_token()[1], by_third).status_code == 404
 
 
 def test_pending_says_when_to_ask_again(target, secret):

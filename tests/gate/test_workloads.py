@@ -93,10 +93,11 @@ def test_gitlab_job_is_read_with_words_for_booleans_and_ids():
     assert lab_job(ref_path=None, ref_type="tag", ref="v1").ref == "refs/tags/v1"
 
 
-def test_pipeline_file_of_another_project_keeps_its_whole_address():
-    elsewhere = lab_job(ci_config_ref_uri="gitlab.example.com/templates/deploy//.gitlab-ci.yml@refs/heads/main")
+@pytest.mark.parametrize("project", ["templates/deploy", "theirs/my-group/my-project", "my-group/my-project/sub"])
+def test_pipeline_file_of_another_project_keeps_its_whole_address(project):
+    elsewhere = lab_job(ci_config_ref_uri=f"gitlab.example.com/{project}//.gitlab-ci.yml@refs/heads/main")
 
-    assert elsewhere.workflow == "gitlab.example.com/templates/deploy//.gitlab-ci.yml"
+    assert elsewhere.workflow == f"gitlab.example.com/{project}//.gitlab-ci.yml"
 
 
 @pytest.mark.parametrize("claim", ["repository_id", "repository_owner_id", "repository", "ref", "event_name", "aud"])

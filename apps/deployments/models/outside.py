@@ -110,6 +110,12 @@ class Undeclared(models.Model):
         return self.settled_at is None and not self.sources
 
     @property
+    def told_by(self) -> str:
+        """What sees it there, as it names itself; where nothing does, what told of it first."""
+        first, *more = [name for name in self.sources if name] or [self.source]
+        return f"{first} and {len(more)} more" if more else first
+
+    @property
     def reference(self) -> Reference:
         """`undeclared:<public id>`."""
         return reference("undeclared", self.public_id)

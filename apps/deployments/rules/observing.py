@@ -20,7 +20,7 @@ class Meaning(StrEnum):
     KNOWN = "KNOWN"  # it runs what we know to run there
     NEW_RUNS = "NEW_RUNS"  # it settles a deployment of CI that nobody knew the end of
     OLD_RUNS = "OLD_RUNS"
-    ON_ITS_WAY = "ON_ITS_WAY"  # it runs the old or the new version of what is being deployed
+    ON_ITS_WAY = "ON_ITS_WAY"  # it runs the old or the new version of what is being deployed; which, nobody can tell yet
     UNDECLARED = "UNDECLARED"
 
 
@@ -48,7 +48,8 @@ def meaning_of(seen: tuple[str, ...], *, running: tuple[str, ...], occupant: Occ
     is_new, is_old = is_same(seen, occupant.wanted), is_same(seen, occupant.previous)
     if not (is_new or is_old):
         return Meaning.UNDECLARED
-    if not (occupant.is_external and occupant.state in DOUBTFUL):
+    # What fits both tells neither: two settings of one commit are told apart by those who see the settings.
+    if not (occupant.is_external and occupant.state in DOUBTFUL) or (is_new and is_old and set(occupant.wanted) != set(occupant.previous)):
         return Meaning.ON_ITS_WAY
     return Meaning.NEW_RUNS if is_new else Meaning.OLD_RUNS
 

@@ -438,7 +438,7 @@ class Kept:
         if not (isinstance(known, dict) and deployment and known.get("id") == deployment):
             self.document["earlier"] = self.owed
             known = {"id": deployment, "ref": ref, "envelope": envelope, "offline_at": offline_at, "sequence": 0, "pending": []}
-        self.document["begun"] = known
+        self.document["begun"], self.document["used"] = known, [*self.document.get("used", []), envelope]
         self.write()
 
     def write(self) -> None:
@@ -505,13 +505,16 @@ def begin_offline(given: argparse.Namespace, kept: Kept, name: str) -> Json:
         raise CouldNotTell("There are no keys to verify the ticket with.", f"Keep those of {KEYS}, and give --keys.")
     if not (given.service and given.environment):
         raise CouldNotTell("Nothing says what is deployed.", "Give --service, --environment and the version, as to check.")
+    envelope = kept.document.get(name)
+    if envelope in kept.document.get("used", []):
+        raise CouldNotTell("This ticket has begun a deployment already.", "Run check again once the installation answers.")
     given.action = "rollback" if name == "rollback_ticket" else "deploy"
     now = time.time()
-    permit = open_ticket(kept.document.get(name), read_keys(document), wanted_by(given), now)
+    permit = open_ticket(envelope, read_keys(document), wanted_by(given), now)
     begins, grace = _seconds(permit["notBefore"]), permit.get("offlineSeconds", 0)
     if not (type(grace) is int and now < begins + grace):
         raise CouldNotTell(f"The ticket permits a start without the installation for {plain(grace)} s after {permit['notBefore']}.")
-    kept.begin(envelope=kept.document.get(name), offline_at=_moment(max(now, begins)))
+    kept.begin(envelope=envelope, offline_at=_moment(max(now, begins)))
     return permit
 
 
@@ -870,7 +873,7 @@ def _begin(given: argparse.Namespace, name: str) -> int:
         say.done("BEGUN", f"{permit.get('service')} without the installation", f"{error} The next report tells it.", {"offline": True})
         return ALLOWED
     if code == ALLOWED:
-        kept.begin(deployment=answer["id"], ref=str(answer.get("ref")))
+        kept.begin(deployment=answer["id"], ref=str(answer.get("ref")), envelope=kept.document.get(name))
         say.done("BEGUN", f"{answer.get('ref')}: {answer.get('service')} in {answer.get('environment')}", answer.get("url"), answer)
     else:
         say.refused(answer)

@@ -35,6 +35,9 @@ def _matches_previous(case: Case) -> Iterable[Finding]:
     elif not previous <= asked:
         said = f"Going back leads to {case.target.previous_label}, which ran before; the question names another version."
         yield block("not_previous_release", said, f"Ask for {_listed(previous)}.", who="whoever asks", final=True)
+    elif extra := asked - previous:
+        said = f"The question also names {_listed(extra)}, which {case.target.previous_label} did not; the way back leads to what ran."
+        yield warn("identity_extra", said, "Ask for what ran before alone.", who="whoever asks")
 
 
 def _differences(case: Case) -> Iterable[Finding]:

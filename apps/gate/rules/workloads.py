@@ -167,7 +167,8 @@ def _gitlab(claims: Claims, issuer: IssuerFacts) -> Workload:
         owner=_text(claims, "namespace_id"),
         environment=_text(claims, "environment"),
         ref=path,
-        workflow=definition if place.endswith(f"/{name}") else file,  # a file of another project keeps its whole address
+        # Behind the host the whole path counts: x/a/b is another project than a/b. A file of another one keeps its whole address.
+        workflow=definition if place.partition("/")[2] == name else file,
         workflow_ref=at,
         is_merge_request=is_request or source not in OWN_SOURCES,
         is_protected=_flag(claims, "ref_protected"),
