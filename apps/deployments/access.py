@@ -15,12 +15,15 @@ from apps.changes.access import changes_for
 from apps.changes.models import Change, Leg
 from apps.core.locks import database_now
 from apps.core.references import Reference
+from apps.deployments.inputs import SKEW
 from apps.deployments.models import Deployment, Executor
 from apps.deployments.rules.observing import is_same
+from apps.deployments.rules.reporting import Effect
 from apps.deployments.states import State
 from apps.gate.rules import Action
 from apps.gate.tickets import Permit
 
+MOST_AGAIN = 100  # times one version was brought to where it ran already
 WITH_PLACES = ("target__service__team", "target__environment", "leg__change__requester", "settings", "undoes", "pipeline")
 
 
@@ -50,9 +53,10 @@ def begun_and_open(target: Target, *, callers: Collection[str], identities: Iter
 
 
 def newest_of(target: Target, *, callers: Collection[str], since: datetime, identities: Iterable[str]) -> Deployment | None:
-    """What this very pipeline deployed there of this version last, if it is on its way or has ended since then."""
+    """What this very pipeline deployed there of this version last, if it is on its way or has ended since then, and was not taken back."""
     seen = [*identities]
-    found = Deployment.objects.filter(target=target, executor=Executor.EXTERNAL, pipeline__caller__in=callers, identities__overlap=seen)
+    stands = Deployment.objects.filter(undone_by=None).exclude(reports__effect=Effect.WENT_BACK)
+    found = stands.filter(target=target, executor=Executor.EXTERNAL, pipeline__caller__in=callers, identities__overlap=seen)
     late = found.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=since)).order_by("-pk")
     return next((one for one in late[:20] if is_same(seen, one.identities)), None)
 
@@ -99,13 +103,15 @@ class Place:
         return Held(self.target, self.leg.change if self.leg else None, deployment, self.now)
 
 
-def hold_place(permit: Permit, now: datetime | None = None) -> Place | None:
-    """Lock what a ticket is for, in the one order; None where there is no such target. The calendar guard comes before."""
+def hold_place(permit: Permit, *, used_at: datetime | None = None, now: datetime | None = None) -> Place | None:
+    """Lock what a ticket is for, in the one order; None where there is no such target. The calendar guard comes before.
+
+    What began after the ticket was used while we were away is nothing that it undoes."""
     targets = Target.objects.select_for_update(of=("self",)).select_related("service__team", "environment", "settings")
     target = targets.filter(public_id=permit.target).first()
     if target is None:
         return None
-    bad = _to_be_undone(target, permit.identities) if permit.action is Action.ROLLBACK else None
+    bad = _to_be_undone(target, permit.identities, used_at) if permit.action is Action.ROLLBACK else None
     named = {"pk": bad.leg_id} if bad else {"public_id": permit.leg or None}
     leg = Leg.objects.select_related("item").filter(**named).first() if permit.action is Action.DEPLOY or bad else None
     if leg is not None:
@@ -117,16 +123,26 @@ def hold_place(permit: Permit, now: datetime | None = None) -> Place | None:
     return Place(target, leg, bad, now or database_now())
 
 
-def _to_be_undone(target: Target, identities: tuple[str, ...]) -> Deployment | None:
+def _to_be_undone(target: Target, identities: tuple[str, ...], used_at: datetime | None) -> Deployment | None:
     """The deployment that going back to this version undoes: the one on its way there, or the one that brought what runs."""
     found = Deployment.objects.filter(target=target, undoes=None, undone_by=None)
     on_its_way = Q(public_id=target.occupied_by, executor=Executor.EXTERNAL)
     found = found.filter(Q(state=State.SUCCEEDED) if target.occupied_by is None else on_its_way)
-    newest = found.order_by("-pk").first()
-    if newest is None or set(newest.previous_identities) != set(identities):
-        return None
-    is_here = target.occupied_by is not None or set(newest.identities) == set(target.running_identities)
-    return newest if is_here else None
+    for one in found.select_related("pipeline").order_by("-pk")[:MOST_AGAIN]:
+        is_here = target.occupied_by is not None or set(one.identities) == set(target.running_identities)
+        if not is_here or (used_at is not None and _came_at(one) > used_at + SKEW):
+            return None
+        if set(one.previous_identities) == set(identities):
+            return one
+        if set(one.previous_identities) != set(one.identities):
+            return None
+        # It brought again what ran already: the one before it brought it.
+    return None
+
+
+def _came_at(order: Deployment) -> datetime:
+    pipeline = getattr(order, "pipeline", None)
+    return (pipeline and pipeline.used_at) or order.begun_at or order.ordered_at
 
 
 def leg_to_order(leg_id: int) -> Leg:

@@ -76,9 +76,9 @@ def reports(request: HttpRequest, *, deployment_id: UUID) -> HttpResponse:
         found = _found(caller, deployment_id)
     except Http404:
         return problem_json(404, "not_found", NOT_FOUND)
-    caller.act_on(found.target)
     said = read_report(read_object(_body(request)), now=database_now())
     with _in_its_words(caller):
+        caller.act_on(found.target)
         report = report_deployment(found.pk, said=said, by=caller.actor)
     report.deployment = _found(caller, deployment_id)  # as it stands now, its pipeline included
     return JsonResponse(report_document(report, detail=caller.asker.detail))
@@ -115,9 +115,10 @@ def _seen(request: HttpRequest, take_in: Callable[[int, Caller, Seen], Observed]
     target = caller.target_of(said.place)
     if target is None:
         return problem_json(404, "not_found", NO_TARGET)
-    caller.act_on(target)
     seen = Seen(version=Version(said.label, said.place.identities), source=said.source)
-    return JsonResponse(observation_document(take_in(target.pk, caller, seen)))
+    with _in_its_words(caller):
+        caller.act_on(target)
+        return JsonResponse(observation_document(take_in(target.pk, caller, seen)))
 
 
 def _open(request: HttpRequest, caller: Caller) -> HttpResponse:

@@ -24,7 +24,7 @@ class Month:
 
     @property
     def total(self) -> int:
-        """Everything that we know came to a target."""
+        """Every deployment that began here, however it ended, and everything that nobody declared."""
         return self.declared + self.undeclared
 
     @property

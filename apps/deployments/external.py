@@ -39,13 +39,16 @@ def give_way(place: Place, *, by: Actor) -> None:
     free_target(target, by=by, at=at, refs=change_refs(bad))
 
 
-def as_it_went(place: Place) -> Place:
-    """The place of what began while we were away: a leg that cannot be started any more was not started by it."""
+def as_it_went(place: Place, permit: Permit) -> Place:
+    """The place of what a leg cannot stop, since it began while we were away or needs no change: one that is out of it is not started.
+
+    Out of it is a leg that cannot be started any more, or names another version by now."""
     leg = place.leg
     if leg is None or place.bad is not None:
         return place
     is_ordered = Deployment.objects.open().filter(leg=leg).exists()
-    return replace(place, leg=None) if is_ordered or leg_refusal(leg) else place
+    is_out = is_ordered or leg_refusal(leg) or set(leg.item.identities) != set(permit.identities)
+    return replace(place, leg=None) if is_out else place
 
 
 def carry_forward(place: Place, permit: Permit, *, public_id: UUID, by: Actor) -> Deployment:

@@ -24,6 +24,7 @@ from apps.deployments.rules.observing import (
     Explanation,
     Meaning,
     Occupant,
+    fits_both,
     holds,
     is_same,
     meaning_of,
@@ -61,7 +62,7 @@ def observe_target(target_id: int, *, version: Version, source: str, by: Actor, 
     _look_away(target, version, source, is_known=meaning is Meaning.KNOWN, by=by, at=at)
     match meaning:
         case Meaning.KNOWN:
-            return Observed(meaning, _confirm(target, by=by, at=at))
+            return Observed(meaning, _confirm(target, version, by=by, at=at))
         case Meaning.NEW_RUNS | Meaning.OLD_RUNS if order is not None:
             _settle(order, meaning, by=by, at=at)
             return Observed(meaning, order)
@@ -137,12 +138,12 @@ def _look_away(target: Target, version: Version, source: str, *, is_known: bool,
             _end(row, Settled.GONE, by=by, at=at, reason=GONE)
 
 
-def _confirm(target: Target, *, by: Actor, at: datetime) -> Deployment | None:
-    """What CI reported is so."""
+def _confirm(target: Target, version: Version, *, by: Actor, at: datetime) -> Deployment | None:
+    """What CI reported is so, unless what was seen fits what ran before as well."""
     newest = Deployment.objects.filter(target=target, state=State.SUCCEEDED).order_by("-ended_at", "-pk").first()
     if newest is None or not is_same(newest.identities, target.running_identities):
         return None
-    if not newest.is_reported:
+    if not newest.is_reported or fits_both(version.identities, newest.identities, newest.previous_identities):
         return newest
     order = hold_deployment(newest.pk, at).deployment
     order.read_back_at = at

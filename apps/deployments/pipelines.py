@@ -11,6 +11,7 @@ from apps.approvals.proof import forget
 from apps.audit.attempts import recorded_refusal
 from apps.audit.names import actor_text
 from apps.audit.vocabulary import Event
+from apps.catalog.models import ChangeRequired
 from apps.core.actors import Actor, system
 from apps.core.ids import new_id
 from apps.core.locks import database_now, share_calendar_guard
@@ -33,6 +34,7 @@ from apps.gate.steps import permitted, reconcile, redeem
 from apps.gate.tickets import Permit
 
 SWEEPER = system("sweeper")
+LONGEST_RUN = 200  # of the id of a run; an issuer may say more
 KEY_REUSED = not_now("key_reused", "This Idempotency-Key was used for another request.", "Use one key per ticket.")
 NO_TARGET = not_allowed("ticket_unknown", "This installation has handed out no such ticket.", "Ask the gate for a new one.")
 OUT_OF_SCOPE = not_now("out_of_scope", "This token is not for the ticket's service and environment.", "Use a token for them.")
@@ -61,7 +63,7 @@ def begin_by_ticket(asked: Beginning, *, caller: Caller, by: Actor) -> Begun:
         return begun
     permit = permitted(asked.ticket, at=asked.used_at or database_now())
     share_calendar_guard()
-    place = hold_place(permit)
+    place = hold_place(permit, used_at=asked.used_at)
     if place is None or not _may_spend(caller, place, permit):
         raise Refused(NO_TARGET if place is None else OUT_OF_SCOPE)
     caller.act_on(place.target)
@@ -73,8 +75,8 @@ def begin_by_ticket(asked: Beginning, *, caller: Caller, by: Actor) -> Begun:
     # The way back was handed out beside the way forth: whoever may spend one may spend the other.
     asker = caller.credential if permit.action is Action.DEPLOY else None
     verdict = _spend(asked, place, asker, by=by, public_id=public_id)
-    if asked.used_at:
-        place = as_it_went(place)
+    if asked.used_at or place.target.environment.change_required == ChangeRequired.NO:
+        place = as_it_went(place, permit)
     carry = carry_back if permit.action is Action.ROLLBACK else carry_forward
     order = carry(place, permit, public_id=public_id, by=by)
     if verdict is not None:
@@ -176,7 +178,7 @@ def _note_beginning(order: Deployment, permit: Permit, asked: Beginning, *, code
         used_at=asked.used_at,
         codes=codes,
         run_system=run.system if run else "",
-        run_id=run.id if run else "",
+        run_id=run.id[:LONGEST_RUN] if run else "",
         run_attempt=run.attempt if run else 1,
         run_url=run.url if run else "",
     )

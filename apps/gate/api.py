@@ -35,7 +35,7 @@ def told_as_problem(view: Answering) -> Answering:
     @wraps(view)
     def run(request: HttpRequest, **path: object) -> HttpResponse:
         try:
-            response = view(request, **path)
+            response = _let_in_or_told(view, request, **path)
         except NotReadable as error:
             response = problem_json(400, "not_readable", str(error))
         except BadContent as error:
@@ -44,8 +44,6 @@ def told_as_problem(view: Answering) -> Answering:
             response = JsonResponse(refusal_body(error.refusal), status=error.refusal.status, content_type=MEDIA_TYPE)
         except TurnedAway as error:
             response = error.response
-        except UnknownToken as error:
-            response = _not_let_in(error)
         except Exception:
             logger.exception("the gate could not tell")
             response = problem_json(503, "could_not_tell", "The gate could not tell. This is no yes.", cure="Ask again in a few seconds.")
@@ -57,6 +55,13 @@ def told_as_problem(view: Answering) -> Answering:
         return response
 
     return csrf_exempt(login_not_required(run))
+
+
+def _let_in_or_told(view: Answering, request: HttpRequest, **path: object) -> HttpResponse:
+    try:
+        return view(request, **path)
+    except UnknownToken as error:
+        return _not_let_in(error)  # what fails in noting it is told like any error of ours
 
 
 @told_as_problem

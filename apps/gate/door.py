@@ -18,7 +18,6 @@ from apps.gate.rates import addresses, askers, place_of, whole_seconds
 from apps.gate.rules.workloads import NotTaken
 from apps.gate.trusts import take_job
 
-KEYS_AGAIN = 30  # seconds; an issuer is not asked more often
 JITTER = 3  # seconds: those that were turned away together do not come back together
 
 
@@ -91,10 +90,11 @@ def _job(request: HttpRequest, token: str) -> Credential:
         unknown_tokens.add()
         raise TurnedAway(Told(401, f"ci_{error.code}", str(error), error.cure)) from error
     except KeysUnavailable as error:
+        _take_from_address(request)  # whoever makes up ids of keys comes as seldom as whoever makes up tokens
         said = f"The keys of the token's issuer cannot be read, so nobody can tell whether it is good. {error}"
-        raise TurnedAway(
-            Told(503, "keys_unavailable", said, "Ask again in half a minute.", KEYS_AGAIN + secrets.randbelow(JITTER))
-        ) from error
+        seconds = whole_seconds(error.again)
+        told = Told(503, "keys_unavailable", said, f"Ask again in {seconds} seconds.", seconds + secrets.randbelow(JITTER))
+        raise TurnedAway(told) from error
     credential = Credential(trust.hash, is_personal=False, workload=workload)
     _take_own(credential)
     return credential

@@ -113,15 +113,18 @@ def look_again(evaluation: UUID, *, credential: Credential) -> Reply | None:
     asked = read_question(bytes(row.question)) if row else Question("", "", ())
     facts = gather(credential.asks(asked)).facts
     _let_in(facts, dry_run=True)
-    if row is None or not _may_see(facts.asker, row):
+    if row is None or not _may_see(facts, row):
         return None
     verdict = judge(facts)
     return Reply(_told(evaluation, facts, record_of(evaluation, facts, verdict), way=_way(facts, verdict)))
 
 
-def _may_see(asker: AskerFacts, row: Evaluation) -> bool:
-    # A token sees its own evaluations; that of another is as unknown as one that does not exist.
-    return asker.kind is AskerKind.PERSON or asker.pk == row.token_id or of_one_credential(asker.pk).filter(pk=row.token_id).exists()
+def _may_see(facts: Facts, row: Evaluation) -> bool:
+    # A token sees its own evaluations, a person those of services they see; others are as unknown as what does not exist.
+    asker, service = facts.asker, facts.service
+    if asker.kind is AskerKind.PERSON:
+        return service is not None and (asker.sees_restricted or not service.is_restricted)
+    return asker.pk == row.token_id or of_one_credential(asker.pk).filter(pk=row.token_id).exists()
 
 
 def _let_in(facts: Facts, *, dry_run: bool) -> None:

@@ -24,7 +24,11 @@ SHORTEST_RSA = 2048
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys cannot be read: the token is neither good nor bad."""
+    """The issuer's keys cannot be read: the token is neither good nor bad. `again` says in how many seconds to ask again."""
+
+    def __init__(self, said: str, *, again: float = AGAIN_SECONDS) -> None:
+        super().__init__(said)
+        self.again = again
 
 
 @dataclass(slots=True)
@@ -60,10 +64,13 @@ def forget_keys() -> None:
 
 
 def _ask_again(kept: _Kept, issuer: str, kid: str) -> None:
-    """One asks; the others go on with the key they have, or wait a moment: whoever makes up ids must not hold every thread."""
-    if not kept.lock.acquire(timeout=0 if kid in kept.keys else WAIT_SECONDS):
+    """One asks; the others go on with the key they have, or come again: whoever makes up ids must not hold every thread.
+
+    Only while the issuer was never heard they wait a moment: after a start many jobs need the same keys at once."""
+    is_new = not kept.keys and not kept.failure
+    if not kept.lock.acquire(timeout=WAIT_SECONDS if is_new else 0):
         if kid not in kept.keys:
-            raise KeysUnavailable("The issuer is being asked.")
+            raise KeysUnavailable("The issuer is being asked.", again=WHOLE_SECONDS)
         return
     try:
         is_there = kid in kept.keys and monotonic() - kept.read_at <= FRESH_SECONDS

@@ -140,7 +140,7 @@ def _asked(row: Iterable[Any]) -> Asked:
 
 def _floor(moment: datetime) -> UUID:
     """The smallest id of this millisecond: everything below it is older."""
-    return UUID(int=((moment - EPOCH) // MILLISECOND) << 80 | 0x7 << 76 | 0b10 << 62)
+    return UUID(int=max(0, (moment - EPOCH) // MILLISECOND) << 80 | 0x7 << 76 | 0b10 << 62)
 
 
 def _here(wanted: Wanted) -> str:
@@ -149,14 +149,14 @@ def _here(wanted: Wanted) -> str:
 
 
 def _bounds(wanted: Wanted) -> str:
-    """What the walk itself is bounded by: moments alone, so that an index serves it."""
+    """What the walk itself is bounded by: moments alone, as columns and as ids carry them, so that whichever index serves it."""
     said = ["true"]
     if wanted.after is not None:
         said += ["e.id < %(after)s", "e.at < %(after_at)s"]
     if wanted.since is not None:
-        said.append("e.at >= %(since)s")
+        said += ["e.at >= %(since)s", "e.id >= %(since_id)s"]
     if wanted.before is not None:
-        said.append("e.at < %(before)s")
+        said += ["e.at < %(before)s", "e.id < %(before_id)s"]
     return " and ".join(said)
 
 
@@ -185,4 +185,6 @@ def _parameters(wanted: Wanted) -> dict[str, Any]:
     after_at = moment_in(wanted.after) if wanted.after else None
     behind: dict[str, Any] = {"after": wanted.after, "after_at": after_at + MILLISECOND if after_at else None}
     behind["identities"] = [f'%"{one}%' for one in wanted.identities]
+    behind["since_id"] = _floor(wanted.since) if wanted.since else None
+    behind["before_id"] = _floor(wanted.before + MILLISECOND) if wanted.before else None
     return {**lists, **behind, "change": wanted.change, "since": wanted.since, "before": wanted.before}

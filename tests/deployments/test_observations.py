@@ -1,4 +1,4 @@
-"""What was seen on a target: known, settling, or undeclared, and what becomes of that; starts while the installation was away."""
+"""What was seen on a target: known, settling, or undeclared, and what becomes of that."""
 
 from datetime import timedelta
 
@@ -9,7 +9,6 @@ from apps.accounts.roles import Role
 from apps.audit.stream import entries_about
 from apps.audit.vocabulary import Event
 from apps.catalog.models import Arrival, Environment, Outcome, Target
-from apps.core.locks import database_now
 from apps.core.refusals import Refused
 from apps.deployments.completeness import months_for
 from apps.deployments.models import Deployment, Settled, Undeclared
@@ -25,7 +24,6 @@ from tests.factories.catalog import COMMIT as RUNNING
 from tests.factories.changes import COMMIT, OTHER_COMMIT
 from tests.factories.gate import ARTIFACT, OTHER_ARTIFACT, make_gate_token, post
 from tests.factories.pipelines import PATH, Job, PipelineFactory, UndeclaredFactory
-from tests.factories.schedule import HOUR, CalendarRuleFactory
 
 ALIEN = "git:" + "ee" * 20
 
@@ -157,6 +155,41 @@ def test_report_said_again_within_a_day_is_of_what_it_was_about(job, end):
 
     Deployment.objects.filter(pk=order.pk).update(ended_at=order.ended_at - TOLD_AGAIN)
     assert say(job, COMMIT).json()["meaning"] == "UNDECLARED"
+
+
+@pytest.mark.parametrize("how", ["rolled_back", "rollback_ticket"])
+def test_report_of_what_was_taken_back_is_undeclared(job, how):
+    tickets = job.tickets()
+    job.begin(tickets["ticket"])
+    if how == "rollback_ticket":
+        job.report("succeeded")
+        job.begin(tickets["rollback_ticket"])
+        job.report("succeeded")
+    else:
+        job.report("rolled_back")
+
+    assert say(job, COMMIT).json()["meaning"] == "UNDECLARED"
+
+
+def test_reported_success_is_not_confirmed_by_what_fits_what_ran_before_too(job):
+    before, after = ("config:" + digit * 64 for digit in "12")
+    Environment.objects.filter(pk=job.target.environment_id).update(change_required="NO")
+    Target.objects.filter(pk=job.target.pk).update(running_identities=[COMMIT, before], running_label="1.0")
+    job.begin(job.tickets(COMMIT, after)["ticket"])
+    job.report("succeeded")
+    both = {"git": COMMIT.partition(":")[2], "config": after.partition(":")[2]}
+
+    assert (see(job, COMMIT).json()["meaning"], job.order.read_back_at) == ("KNOWN", None)
+    assert see(job, COMMIT, identities=both).json()["meaning"] == "KNOWN"
+    assert job.order.read_back_at is not None
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [([], "ccgate report"), ([""], ""), (["", "a"], "a and 1 more"), (["a"], "a"), (["b", "a", ""], "b and 2 more")],
+)
+def test_nobody_is_named_who_does_not_see_it(sources, told):
+    assert Undeclared(source="ccgate report", sources=sources).told_by == told
 
 
 def test_report_of_what_another_pipeline_deployed_there_is_undeclared(job):
@@ -346,112 +379,6 @@ def test_months_count_what_was_declared(operator):
 
     assert (month.declared, month.undeclared, month.total, month.percent) == (1, 1, 2, 50)
     assert months_for(operator, now=NOW + timedelta(days=400)) == []
-
-
-# While the installation was away
-
-
-def grace(job: Job, minutes: int) -> None:
-    Environment.objects.filter(pk=job.target.environment_id).update(offline_grace_minutes=minutes)
-
-
-def moment(at) -> str:
-    return at.isoformat()
-
-
-def test_start_without_us_is_reconciled_and_shown(job, client, operator):
-    grace(job, 30)
-    ticket, now = job.tickets()["ticket"], database_now()
-    CalendarRuleFactory(starts_at=now - HOUR, ends_at=now + HOUR)  # what came up meanwhile undoes nothing
-
-    order = job.begin(ticket, offline_at=moment(now))
-
-    assert (order.state, leg_of(job).state, order.pipeline.codes) == ("RUNNING", "STARTED", ["frozen"])
-    assert order.pipeline.used_at == now
-    assert Event.DEPLOYMENT_OFFLINE in {entry.event for entry in entries_about(order.reference, limit=9)}
-    client.force_login(operator)
-    assert "while this installation was away" in client.get(f"/deployments/{order.pk}/").content.decode()
-
-
-def test_start_without_us_is_refused_without_grace_or_after_it(job):
-    bare, now = job.tickets()["ticket"], database_now()
-    assert code(job.send(bare, offline_at=moment(now))) == "offline_not_permitted"
-    grace(job, 1)
-    ticket = job.tickets()["ticket"]
-
-    late = job.send(ticket, offline_at=moment(database_now() + timedelta(seconds=90)))
-    early = job.send(ticket, offline_at=moment(now - HOUR))
-
-    assert (code(late), code(early)) == ("offline_not_permitted", "ticket_early")
-    assert not Deployment.objects.exists()
-
-
-def test_start_without_us_of_a_leg_that_is_over_has_no_leg(job):
-    grace(job, 30)
-    first, second = job.tickets()["ticket"], job.tickets()["ticket"]
-    job.begin(first)
-    job.report("succeeded")
-
-    order = job.begin(second, offline_at=moment(database_now()))
-
-    assert (order.leg, order.state) == (None, "RUNNING")
-    assert order.pipeline.codes
-
-
-def test_start_without_us_waits_for_the_target(job):
-    grace(job, 30)
-    first, second = job.tickets()["ticket"], job.tickets()["ticket"]
-    job.begin(first)
-
-    assert code(job.send(second, offline_at=moment(database_now()))) == "occupied"
-
-
-def test_start_without_us_told_after_something_else_came_says_not_what_runs(job, operator):
-    grace(job, 30)
-    ticket = job.tickets()["ticket"]
-    began = database_now()
-    see(job, ALIEN, label="hotfix")
-    settle_undeclared(Undeclared.objects.get().pk, outcome=Settled.ADOPTED, reason="Ops patched it by hand.", by=operator.actor)
-
-    job.begin(ticket, offline_at=moment(began))
-    said = job.report("succeeded").json()
-
-    job.target.refresh_from_db()
-    assert (said["report"]["effect"], job.order.state, job.target.running_label) == ("NEEDS_HUMAN", "NEEDS_HUMAN", "hotfix")
-    assert "nobody knows which of the two runs" in job.order.failure
-    assert see(job, ALIEN).json()["meaning"] == "OLD_RUNS"
-    assert job.order.state == "FAILED"
-
-
-def test_start_without_us_told_late_says_what_runs_where_nothing_came_after_it(job):
-    grace(job, 30)
-    tickets, began = job.tickets(), database_now()
-    job.begin(tickets["ticket"], offline_at=moment(began))
-    assert job.report("succeeded").json()["report"]["effect"] == "SUCCEEDED"
-
-    back = job.begin(tickets["rollback_ticket"], offline_at=moment(database_now()))
-
-    assert job.report("succeeded").json()["report"]["effect"] == "SUCCEEDED"
-    assert back.undoes is not None
-
-
-def test_way_back_without_us_of_what_is_still_on_its_way_says_what_runs(job):
-    tickets, began = job.tickets(), database_now()
-    job.begin(tickets["ticket"])
-
-    job.begin(tickets["rollback_ticket"], offline_at=moment(began))
-
-    assert job.report("succeeded").json()["report"]["effect"] == "SUCCEEDED"
-
-
-def test_rollback_without_us_needs_no_grace(job):
-    tickets = job.tickets()
-    job.begin(tickets["ticket"])
-    job.report("succeeded")
-
-    back = job.begin(tickets["rollback_ticket"], offline_at=moment(database_now()))
-
-    assert back.undoes is not None
 
 
 def test_what_is_undeclared_is_shown_page_by_page(client, operator):

@@ -4,6 +4,7 @@ import json
 from base64 import b64decode
 from uuid import UUID
 
+import factory
 import pytest
 
 from apps.catalog.models import Environment, Target
@@ -12,6 +13,7 @@ from apps.changes.states import State
 from apps.core.locks import database_now
 from apps.deployments.models import Deployment
 from apps.deployments.pipelines import note_silent
+from apps.deployments.rules.observing import MOST_OPEN
 from apps.gate.rules import Detail
 from apps.schedule.models import Hold
 from tests.conftest import NOW
@@ -22,7 +24,7 @@ from tests.factories.catalog import COMMIT as RUNNING
 from tests.factories.catalog import EnvironmentFactory, make_target
 from tests.factories.changes import COMMIT, make_item
 from tests.factories.gate import ARTIFACT, OTHER_ARTIFACT, RuleModeFactory, ask, body_for, look
-from tests.factories.pipelines import Job
+from tests.factories.pipelines import Job, UndeclaredFactory
 from tests.factories.schedule import HOUR, CalendarRuleFactory
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +94,29 @@ def test_where_no_change_is_needed_the_ticket_is_for_what_was_asked_and_proves_n
     assert ask(job.secret, body_for(production, COMMIT, ARTIFACT)).json()["verdict"] == "ALLOW"
 
 
+def test_where_no_change_is_needed_a_change_that_names_less_takes_nothing_from_the_ticket():
+    staging = make_place(environment=EnvironmentFactory(rank=10, change_required="NO"))
+    make_change(targets=(staging,))  # the commit alone
+    job = Job(target=staging)
+
+    wider, exact = job.tickets(COMMIT, ARTIFACT), job.tickets(COMMIT)
+
+    assert (versions_in(wider["ticket"]), wider["bound"]["change"], wider["codes"]) == ({COMMIT, ARTIFACT}, None, [])
+    assert (versions_in(exact["ticket"]), exact["bound"]["change"] is not None) == ({COMMIT}, True)
+    job.begin(wider["ticket"])
+    assert (job.order.leg, set(job.order.identities)) == (None, {COMMIT, ARTIFACT})
+
+
+def test_where_no_change_is_needed_a_change_that_has_failed_too_often_stops_nothing():
+    job = Job(target=make_place(environment=EnvironmentFactory(change_required="NO")))
+    change = make_change(targets=(job.target,))
+    change.legs.update(state="FAILED", failures_count=3)
+
+    order = job.begin(job.tickets()["ticket"])
+
+    assert (order.leg, job.report("succeeded").json()["report"]["effect"]) == (None, "SUCCEEDED")
+
+
 def test_key_of_what_is_on_its_way_begins_nothing_new_and_is_answered_the_same(job):
     ticket = job.tickets()["ticket"]
     first = job.send(ticket, key="run-1")
@@ -144,6 +169,10 @@ def test_token_of_codes_reads_no_word_of_people_in_what_it_is_answered():
 
     assert (refused.status_code, code(refused), begun.status_code, failed.status_code) == (409, "frozen", 201, 200)
     assert out_of_order.status_code == 409
+    UndeclaredFactory.create_batch(MOST_OPEN, target=job.target, identities=factory.Sequence(lambda n: [f"git:{n:040x}"]))
+    one_too_many = see(job, "git:" + "ee" * 20)
+    assert (one_too_many.status_code, code(one_too_many)) == (409, "too_many_undeclared")
+    assert job.target.service.name not in one_too_many.text
     for answer in (refused, begun, failed, out_of_order, looked):
         assert SECRET not in answer.text
         assert job.change.ref not in answer.text

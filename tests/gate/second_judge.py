@@ -76,12 +76,12 @@ class Place:
         self.settings = settings["digest"] if settings else ""
 
     def legs_meant(self) -> list[Row | None]:
-        """The legs that could be meant; one that needs no change is judged with one of this very version, or with none."""
+        """The legs that could be meant; one that needs no change is judged with one of exactly this version, or with none."""
         legs = [] if self.goes_back else self.open_legs()
         if self.needs != "NO":
             return [*legs]
-        whole = sorted((leg for leg in legs if self.is_whole(leg)), key=lambda leg: leg["id"])
-        return [whole[0] if whole else None]
+        same = sorted((leg for leg in legs if set(self.facts(leg)["identities"]) == self.asked.identities), key=lambda leg: leg["id"])
+        return [same[0] if same else None]
 
     def open_legs(self) -> list[Row]:
         keys = self.rows.all("changes_legidentity", service_id=self.service["id"], environment_id=self.environment["id"], is_open=True)
@@ -90,10 +90,6 @@ class Place:
         if len(found) > MOST_LEGS:
             raise NotJudged("more legs than are read")
         return found
-
-    def is_whole(self, leg: Row) -> bool:
-        approved = self.facts(leg)["identities"]
-        return bool(approved) and set(approved) <= self.asked.identities
 
     def facts(self, leg: Row) -> Row:
         """What the newest revision of the leg's change says, read from its stored bytes."""

@@ -13,6 +13,7 @@ from apps.audit.record import Draft
 from apps.audit.stream import entries_about
 from apps.changes.facts import content_of
 from apps.changes.states import State
+from apps.core.ids import new_id
 from apps.core.locks import database_now
 from apps.core.references import reference
 from apps.gate.actions import revoke_gate_token, rotate_gate_token
@@ -201,6 +202,19 @@ def test_get_is_answered_to_every_token_that_was_rotated_from_or_into_the_one_th
     assert look(make_gate_token()[1], by_third).status_code == 404
 
 
+@pytest.mark.parametrize("secret_of", ["unknown", "over"])
+def test_error_in_noting_who_is_not_let_in_is_told_as_one_of_ours(target, secret_of, monkeypatch, caplog):
+    token, secret = make_gate_token()
+    revoke_gate_token(token.pk, by=make_person(Role.ADMINISTRATOR).actor)
+    broken = {"unknown": "apps.gate.api.unknown_tokens.add", "over": "apps.gate.api.note_dead_token"}[secret_of]
+    monkeypatch.setattr(broken, lambda *given, **more: {}["missing"])
+
+    response = ask(secret if secret_of == "over" else "ccg_" + "x" * 43, body_for(target, COMMIT))
+
+    assert (response.status_code, response.json()["code"], "Retry-After" in response) == (503, "could_not_tell", True)
+    assert "could not tell" in caplog.text
+
+
 def test_pending_says_when_to_ask_again(target, secret):
     make_change(State.IN_REVIEW, targets=(target,))
 
@@ -312,6 +326,24 @@ def test_personal_token_does_not_see_a_restricted_service_of_another_team(target
     told = [ask(_personal(person), body_for(target, COMMIT, dry_run=True)).json()["codes"] for person in (make_person(), member)]
 
     assert told == [["unknown_service"], []]
+
+
+def test_personal_token_reads_no_evaluation_of_a_service_its_person_may_not_see(target, secret):
+    approved(target)
+    known, other = (
+        ask(secret, body_for(target, COMMIT)).json()["id"],
+        ask(secret, {**body_for(target, COMMIT), "service": "gone"}).json()["id"],
+    )
+    stranger, member = _personal(make_person()), _personal(make_person(team=target.service.team))
+    before = look(stranger, known)
+    target.service.is_restricted = True
+    target.service.save()
+
+    hidden = look(stranger, known)
+
+    assert (before.status_code, hidden.status_code, look(member, known).status_code) == (200, 404, 200)
+    assert hidden.json() == look(stranger, str(new_id())).json()
+    assert look(stranger, other).status_code == 404
 
 
 def test_personal_token_of_somebody_deactivated_is_refused(target):

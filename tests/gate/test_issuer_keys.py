@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from apps.core import deadlines
 from apps.gate import issuer_keys
-from apps.gate.fetching import NotFetched, may_connect, read_document, why_not_address
+from apps.gate.fetching import WHOLE_SECONDS, NotFetched, may_connect, read_document, why_not_address
 from apps.gate.issuer_keys import KeysUnavailable, fetch_keys, forget_keys, key_of
 from apps.gate.rules.workloads import NotTaken
 from tests.accounts.provider import KEY
@@ -353,6 +353,32 @@ def test_made_up_key_waits_a_moment_for_a_slow_issuer_and_holds_no_thread(home, 
         first.join(10)
 
     assert (is_asking, len(asked)) == (True, 2)
+
+
+def test_made_up_key_waits_for_no_issuer_that_was_heard_before(home, clock, monkeypatch):
+    monkeypatch.setattr(issuer_keys, "WAIT_SECONDS", 30.0)
+    there, gate, inside = [ONE], threading.Event(), threading.Event()
+
+    def keys():
+        if len(there) > 1:
+            inside.set()
+            gate.wait(10)
+        return there
+
+    with issuing(keys) as (url, asked):
+        key_of(url, "one")
+        there.append({**PUBLIC, "kid": "new"})
+        clock.now += 31
+        first = threading.Thread(target=lambda: key_of(url, "new"))
+        first.start()
+        inside.wait(10)
+        with pytest.raises(KeysUnavailable, match="is being asked") as told:
+            key_of(url, "made-up")
+        is_asking = not gate.is_set()
+        gate.set()
+        first.join(10)
+
+    assert (is_asking, told.value.again, len(asked)) == (True, WHOLE_SECONDS, 4)
 
 
 @contextmanager

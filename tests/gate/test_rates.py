@@ -2,7 +2,8 @@
 
 import pytest
 
-from apps.gate import rates
+from apps.gate import issuer_keys, rates
+from apps.gate.fetching import NotFetched
 from apps.gate.models import UnknownTokens
 from apps.gate.rates import Buckets, place_of, whole_seconds
 from tests.factories.approvals import make_place
@@ -87,6 +88,10 @@ def frozen(monkeypatch):
         monkeypatch.setattr(getattr(rates, name), "_clock", lambda: 100.0)
 
 
+def silent(issuer):
+    raise NotFetched(f"{issuer} does not answer.")
+
+
 def test_noisy_token_is_told_to_wait_and_others_are_not(rated, settings, target, monkeypatch):
     frozen(monkeypatch)
     settings.GATE_RATE, body = 1, {**body_for(target, COMMIT), "dry_run": True}
@@ -136,3 +141,15 @@ def test_what_is_turned_away_for_its_rate_asks_the_database_nothing(rated, setti
     with django_assert_num_queries(0):
         assert ask(f"ccg_{11:040d}", body).status_code == 429
     assert UnknownTokens.objects.count() <= 1
+
+
+def test_made_up_keys_of_a_silent_issuer_are_limited_by_address(rated, settings, provider, chief, target, monkeypatch):
+    frozen(monkeypatch)
+    settings.GATE_UNKNOWN_RATE = 1
+    make_trust(make_issuer(provider.issuer, by=chief), target, by=chief)
+    monkeypatch.setattr(issuer_keys, "fetch_keys", silent)
+
+    answers = [ask(signed(github(iss=provider.issuer)), body_for(target, COMMIT)) for _ in range(12)]
+
+    assert [one.status_code for one in answers] == [503] * 10 + [429] * 2
+    assert (answers[0].json()["code"], int(answers[0]["Retry-After"]) >= 30) == ("keys_unavailable", True)

@@ -394,8 +394,10 @@ def test_session_that_was_left_open_issues_no_token_and_confirms_no_trust(client
         client.post("/gate/identity/tokens/new/", scope(target)),
         client.post(f"/gate/identity/tokens/{token.public_id}/rotation/", {"days": "9", "hours": "2"}),
         client.post(f"/gate/identity/trusts/{trust.grant.public_id}/confirmation/"),
+        client.post("/gate/identity/trusts/new/", pins(trust.issuer, target)),
     ]
 
+    assert Trust.objects.get() == trust
     assert all(one.status_code == 302 and "reauthenticate" in one["Location"] for one in answers)
     trust.refresh_from_db()
     assert (GateToken.objects.filter(trust__isnull=True).count(), trust.in_force_at) == (1, None)

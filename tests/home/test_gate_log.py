@@ -1,7 +1,7 @@
 """The gate's log: what each search holds, whom it hides what from, pages that reach everything, and a bounded number of statements."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from apps.accounts.roles import Role
 from apps.catalog.models import Service
 from apps.changes.states import State
-from apps.core.ids import id_at
+from apps.core.ids import id_at, moment_in
 from apps.gate.log import Wanted, log_page
 from apps.gate.models import Evaluation
 from apps.home.facts.evaluation import counted_rules, judged_rules
@@ -276,6 +276,29 @@ def test_a_bounded_walk_reaches_everything_and_says_how_far_it_looked(size, walk
 
     assert seen == [one for one in made[::-1] if one not in made[6:11]]
     assert after is None
+
+
+@pytest.mark.parametrize("targets", [None, "all"])
+def test_moments_bound_the_walk_itself(targets):
+    place = make_place()
+    made = fill(9, place)
+    moments = [moment_in(UUID(one)) for one in made]
+    here = None if targets is None else [place.pk]
+
+    page = log_page(Wanted(targets=here, since=moments[3], before=moments[6]), size=9, walk=4)
+
+    assert [str(row.id) for row in page.rows] == made[5:2:-1]
+    assert (page.next_after, page.looked_back_to) == (None, None)
+
+
+@pytest.mark.parametrize("moment", [datetime.min, datetime.max])
+def test_moments_beyond_all_ids_bound_nothing_wrongly(moment):
+    made, moment = fill(1, make_place()), moment.replace(tzinfo=UTC)
+    is_early = moment.year == 1
+
+    found = log_page(Wanted(since=moment if is_early else None, before=None if is_early else moment - timedelta(days=1)), size=9)
+
+    assert [str(row.id) for row in found.rows] == made
 
 
 def test_a_page_that_ends_early_leads_further_back(client, reader, monkeypatch):

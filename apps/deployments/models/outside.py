@@ -112,7 +112,7 @@ class Undeclared(models.Model):
     @property
     def told_by(self) -> str:
         """What sees it there, as it names itself; where nothing does, what told of it first."""
-        first, *more = [name for name in self.sources if name] or [self.source]
+        first, *more = sorted(self.sources, key=lambda name: not name) or [self.source]
         return f"{first} and {len(more)} more" if more else first
 
     @property

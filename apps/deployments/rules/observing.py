@@ -1,6 +1,6 @@
 """What an observation of a target means: that what we know is so, that it settles what nobody knew, or that nobody declared it. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -41,6 +41,11 @@ def is_same(seen: Iterable[str], known: Iterable[str]) -> bool:
     return bool(ours & theirs) and all(one in theirs for one in ours if _kind(one) in kinds)
 
 
+def fits_both(seen: Collection[str], new: Collection[str], old: Collection[str]) -> bool:
+    """Whether it tells neither: two settings of one commit are told apart by those who see the settings."""
+    return set(new) != set(old) and is_same(seen, new) and is_same(seen, old)
+
+
 def meaning_of(seen: tuple[str, ...], *, running: tuple[str, ...], occupant: Occupant | None) -> Meaning:
     """What it means that this was seen there."""
     if occupant is None:
@@ -48,8 +53,7 @@ def meaning_of(seen: tuple[str, ...], *, running: tuple[str, ...], occupant: Occ
     is_new, is_old = is_same(seen, occupant.wanted), is_same(seen, occupant.previous)
     if not (is_new or is_old):
         return Meaning.UNDECLARED
-    # What fits both tells neither: two settings of one commit are told apart by those who see the settings.
-    if not (occupant.is_external and occupant.state in DOUBTFUL) or (is_new and is_old and set(occupant.wanted) != set(occupant.previous)):
+    if not (occupant.is_external and occupant.state in DOUBTFUL) or fits_both(seen, occupant.wanted, occupant.previous):
         return Meaning.ON_ITS_WAY
     return Meaning.NEW_RUNS if is_new else Meaning.OLD_RUNS
 

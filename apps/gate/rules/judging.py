@@ -37,8 +37,8 @@ def cases(facts: Facts) -> list[Case]:
     legs.sort(key=lambda leg: not (leg.identities and asked.issuperset(leg.identities)))
     if legs and facts.environment is not None and facts.environment.change_required != NO:
         return [Case(facts, leg) for leg in legs]
-    if legs and legs[0].identities and asked.issuperset(legs[0].identities):  # no change is needed: one of this very version is named
-        return [Case(facts, legs[0])]
+    if same := [leg for leg in legs if asked == set(leg.identities)]:  # no change is needed: one of this very version is named
+        return [Case(facts, same[0])]
     if facts.environment is None or facts.environment.change_required == NO or facts.question.action is Action.ROLLBACK:
         return [Case(facts)]
     over = [one for one in facts.closed if one.identities and asked.issuperset(one.identities)]

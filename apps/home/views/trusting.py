@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.facts import are_two_administrators
-from apps.accounts.freshness import anew
+from apps.accounts.freshness import anew, prove_first
 from apps.catalog.facts import person_facts
 from apps.core.acting import carried_out
 from apps.core.pages import PageRequest, render_page
@@ -66,6 +66,8 @@ def new_trust(request: PageRequest) -> HttpResponse:
         raise Refused(refusal)
     form = NewTrust(request.POST or None, person=request.user)
     if request.method == "POST" and form.is_valid():
+        if way := prove_first(request):
+            return way
         try:
             trust = propose_trust(issuer_id=form.cleaned_data["issuer"].pk, pins=form.pins, scope=form.scope, by=request.user.actor)
         except BadContent as error:
