@@ -35,7 +35,7 @@ FORBIDDEN_NAMES = {"utils", "helpers", "services", "managers", "constants", "sig
 FORBIDDEN_SUFFIXES = ("View", "Form", "Service", "Manager")
 ALLOWED_CLASSES = {"PersonManager", "Service", "ThreadingHTTPServer"}
 # Copied and run alone, so they cannot become packages.
-ONE_FILE = {"apps/audit/verifier.py": 700, "apps/gate/client/ccgate.py": 1020}
+ONE_FILE = {"apps/audit/verifier.py": 700, "apps/gate/client/ccgate.py": 1060}
 
 
 def short(path: Path) -> str:

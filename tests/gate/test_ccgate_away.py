@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from apps.gate.client import ccgate
 from apps.gate.key_set import key_set
 from apps.gate.rules import Action
-from tests.gate.test_ccgate import KEY, OTHER, WRONG_KEY, answered, in_turn, run, yes
+from tests.gate.test_ccgate import COMMIT, KEY, OTHER, WRONG_KEY, answered, drip, drip_headers, in_turn, run, yes
 from tests.gate.test_ccgate import serving as asking
 from tests.gate.test_ccgate_deploying import ABOUT, FAST, ID, PROBLEM, begun, echo, envelope, problem, said, serving, taken
 
@@ -84,7 +85,6 @@ BAD_TICKETS = {
     "another version": lambda: envelope(offline=600, identities=("git:" + OTHER,)),
     "another service": lambda: envelope(offline=600, service="ledger", asked=("ledger", "production")),
     "another environment": lambda: envelope(offline=600, environment="staging", asked=("payments", "staging")),
-    "another action": lambda: envelope(Action.ROLLBACK, offline=600),
     "grace written in afterwards": lambda: forged(envelope()),
     "no ticket": lambda: None,
 }
@@ -124,13 +124,15 @@ def test_without_the_installation_the_keys_are_those_that_were_kept(entitled, tm
     assert result.returncode == 3
 
 
-@pytest.mark.parametrize("answer", ["refused", "unknown token", "a busy door", "a redirect"])
+@pytest.mark.parametrize("answer", ["refused", "unknown token", "a busy door", "a redirect", "a slow body", "slow headers"])
 def test_an_installation_that_answers_is_not_away(entitled, answer):
     said_so = {
         "refused": problem(409),
         "unknown token": answered({"detail": "No."}, 401, PROBLEM),
         "a busy door": problem(429, "too_many_requests", Retry_After="9"),
         "a redirect": answered(b"", 302, Location="https://elsewhere.example/"),
+        "a slow body": drip,
+        "slow headers": drip_headers,
     }[answer]
     with serving(begin=said_so) as (_, url):
         result = run("begin", "--offline", "--ticket-file", str(entitled), *ABOUT, *FAST, url=url)
@@ -172,3 +174,125 @@ def test_what_a_start_without_the_installation_is_refused_for_stays_told(entitle
 
     assert result.returncode == 1
     assert "REFUSED" in result.stdout
+
+
+# What was refused for now
+
+
+@pytest.fixture
+def both_ways(entitled):
+    """A file of a start and of the way back, neither of which the installation knows."""
+    assert begin_away(entitled).returncode == 0
+    back = run("rollback", "--offline", "--ticket-file", str(entitled), *ABOUT[:-1], OTHER, *FAST, url=AWAY)
+    assert back.returncode == 0, back.stderr
+    return entitled
+
+
+@pytest.mark.parametrize("code", ["occupied", "already_ordered"])
+def test_what_is_refused_for_now_is_told_by_the_next_run_before_what_came_later(both_ways, code):
+    with serving(begin=problem(409, code), reports=echo()) as (server, url):
+        refused = run("report", "succeeded", "--ticket-file", str(both_ways), *FAST, url=url)
+
+    assert (refused.returncode, len(server.asked)) == (1, 1), refused.stdout
+    assert refused.stdout.count("REFUSED") == 1
+    answers = [answered(begun(), 201), answered(begun("rollback", id=str(UUID(int=78)), identities=["git:" + OTHER]), 201)]
+    done = answered(taken(deployment={"id": str(UUID(int=78)), "state": "SUCCEEDED"}))
+    with serving(begin=in_turn(*answers), reports=done) as (server, url):
+        run("report", "started", "--ticket-file", str(both_ways), *FAST, url=url)
+    tickets = [said(both_ways)["ticket"], said(both_ways)["rollback_ticket"]]
+    assert [body["ticket"] for _, body, _ in server.asked[:2]] == tickets
+    assert [body["kind"] for _, body, _ in server.asked[2:]] == ["succeeded", "started"]
+    assert said(both_ways)["earlier"] == []
+
+
+def test_what_is_refused_for_good_is_not_told_again(both_ways):
+    back = answered(begun("rollback", identities=["git:" + OTHER]), 201)
+    with serving(begin=in_turn(problem(403, "offline_not_permitted"), back), reports=echo("SUCCEEDED")) as (_, url):
+        result = run("report", "succeeded", "--ticket-file", str(both_ways), *FAST, url=url)
+
+    assert result.returncode == 0, result.stderr
+    assert "REFUSED" in result.stdout
+    assert said(both_ways)["earlier"] == []
+
+
+def test_nothing_new_begins_before_what_was_refused_for_now(entitled):
+    begin_away(entitled)
+    with asking(answered(yes())) as installation:
+        run("check", *ABOUT, "--ticket-file", str(entitled), *FAST, url=installation.url)
+
+    with serving(begin=in_turn(problem(409, "occupied"), answered(begun(), 201))) as (server, url):
+        result = run("begin", "--ticket-file", str(entitled), *FAST, url=url)
+
+    assert (result.returncode, len(server.asked)) == (1, 1), result.stdout
+    assert "REFUSED: A freeze holds." in result.stdout
+    assert len(said(entitled)["earlier"]) == 1
+
+
+# Tickets that have begun something
+
+
+def test_a_later_check_does_not_forget_which_tickets_have_begun(entitled):
+    begin_away(entitled)
+    with asking(answered(yes(said(entitled)["ticket"]))) as installation:
+        assert run("check", *ABOUT, "--ticket-file", str(entitled), *FAST, url=installation.url).returncode == 0
+
+    again = begin_away(entitled)
+
+    assert again.returncode == 3, again.stdout
+    assert "begun a deployment already" in again.stderr
+
+
+def test_a_file_remembers_the_newest_tickets_each_once(entitled):
+    kept = ccgate.Kept(str(entitled))
+    for number in range(ccgate.MOST_USED + 9):
+        kept.begin(envelope={"payload": number // 2 * 2})
+    for _ in range(2):
+        kept.begin(envelope={"payload": 12})
+
+    numbers = [one["payload"] for one in said(entitled)["used"]]
+    assert len(numbers) == len(set(numbers)) <= ccgate.MOST_USED
+    assert numbers[-2:] == [58, 12]
+    for number in range(100, 100 + 2 * ccgate.MOST_USED):
+        kept.begin(envelope={"payload": number})
+    assert len(ccgate.Kept(str(entitled)).used) == ccgate.MOST_USED
+
+
+# The way back that was asked for
+
+
+@pytest.fixture
+def way_back(entitled):
+    """What check --action rollback keeps: its ticket, and no other."""
+    asked = said(entitled)["rollback_ticket"]
+    entitled.write_text(json.dumps({**said(entitled), "ticket": asked, "rollback_ticket": None}))
+    return entitled
+
+
+def test_the_way_back_that_was_asked_for_begins_without_the_installation(way_back):
+    result = begin_away(way_back, about=(*ABOUT[:-1], OTHER))
+
+    assert result.returncode == 0, result.stderr
+    assert begin_away(way_back, about=(*ABOUT[:-1], OTHER)).returncode == 3
+
+
+@pytest.mark.parametrize("about", [ABOUT, ("--service", "ledger", *ABOUT[2:-1], OTHER), ABOUT[:4]])
+def test_the_way_back_that_was_asked_for_begins_nothing_else(way_back, about):
+    assert begin_away(way_back, about=about).returncode == 3
+    assert "begun" not in said(way_back)
+
+
+@pytest.mark.parametrize("kept_as", ["rollback_ticket", "ticket", "the file"])
+def test_verify_finds_the_way_back_wherever_it_is_kept(entitled, tmp_path, kept_as):
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(said(entitled)["keys"]))
+    back = said(entitled)["rollback_ticket"]
+    forms = {"rollback_ticket": said(entitled), "ticket": {"ticket": back, "rollback_ticket": None}, "the file": back}
+    entitled.write_text(json.dumps(forms[kept_as]))
+    about = ("--ticket-file", str(entitled), "--keys", str(keys), *ABOUT[:-1])
+
+    codes = [run("verify", "--action", action, *about, commit).returncode for action, commit in WAYS]
+
+    assert codes == [0, 3, 3, 0 if kept_as == "rollback_ticket" else 3]
+
+
+WAYS = [("rollback", OTHER), ("rollback", COMMIT), ("deploy", OTHER), ("deploy", COMMIT)]

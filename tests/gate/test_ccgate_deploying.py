@@ -166,6 +166,51 @@ def test_a_bad_answer_never_begins(kept, case):
     assert "begun" not in said(kept)
 
 
+OTHER_PLACE = ("--service", "ledger", "--environment", "production", "--commit", COMMIT)
+NAMED_OTHERWISE = [(*ABOUT[:-1], OTHER), OTHER_PLACE, ABOUT[:4], ABOUT[2:], (*ABOUT[:-1], "main"), ("--commit", COMMIT)]
+
+
+@pytest.mark.parametrize("about", NAMED_OTHERWISE)
+@pytest.mark.parametrize("offline", [(), ("--offline",)])
+def test_a_ticket_for_something_else_than_is_named_begins_nothing(kept, about, offline):
+    with serving(begin=answered(begun(), 201)) as (server, url):
+        result = run("begin", "--ticket-file", str(kept), *about, *offline, *FAST, url=url)
+
+    assert (result.returncode, server.asked) == (3, []), result.stdout
+    assert "begun" not in said(kept)
+
+
+def test_a_stale_ticket_says_to_run_check_again(kept):
+    result = run("begin", "--ticket-file", str(kept), *ABOUT[:-1], OTHER, *FAST, url="http://127.0.0.1:1")
+
+    assert f"The ticket is for DEPLOY of git:{COMMIT} of payments to production. Run check again for this version" in result.stderr
+
+
+@pytest.mark.parametrize(("command", "action"), [("begin", "deploy"), ("rollback", "rollback")])
+def test_a_ticket_for_what_is_named_begins(kept, command, action):
+    with serving(begin=answered(begun(action), 201)) as (_, url):
+        result = run(command, "--ticket-file", str(kept), *ABOUT, "--digest", "c3" * 32, *FAST, url=url)
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_rollback_ticket_that_is_for_a_deployment_begins_nothing(kept):
+    kept.write_text(json.dumps({**said(kept), "rollback_ticket": envelope()}))
+    with serving(begin=answered(begun(), 201)) as (server, url):
+        result = run("rollback", "--ticket-file", str(kept), *ABOUT, *FAST, url=url)
+
+    assert (result.returncode, server.asked) == (3, [])
+
+
+@pytest.mark.parametrize(("about", "code"), [(ABOUT, 0), ((*ABOUT[:-1], OTHER), 3), (ABOUT[:4], 3)])
+def test_a_report_that_names_something_else_than_has_begun_is_not_sent(running, about, code):
+    with serving(reports=echo("SUCCEEDED")) as (server, url):
+        result = run("report", "succeeded", "--ticket-file", str(running), *about, *FAST, url=url)
+
+    assert (result.returncode, len(server.asked)) == (code, 0 if code else 1), result.stderr
+    assert said(running)["begun"]["pending"] == []
+
+
 @pytest.mark.parametrize(("status", "code"), [(403, "ticket_signature"), (409, "frozen"), (409, "ticket_spent"), (422, "not_acceptable")])
 def test_a_refusal_is_one_and_says_the_cure(kept, status, code):
     with serving(begin=problem(status, code)) as (_, url):

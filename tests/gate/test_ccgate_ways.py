@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.gate.test_ccgate import answered, asked_of, finding, no, yes
+from tests.gate.test_ccgate import answered, asked_of, envelope, finding, no, yes
 
 CONTROL = [*range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
 EARLIEST = "2026-11-23T08:00:00Z"
@@ -122,3 +122,23 @@ def test_no_step_gives_a_terminal_or_a_runner_a_command(field, tmp_path, monkeyp
         assert not {char for char in shown if ord(char) in CONTROL and char != "\n"}
         assert not any(part in shown for part in ("::", "##[", "##vso", "##teamcity"))
     assert result.returncode == 1
+
+
+def test_json_of_others_gives_a_runner_no_command_and_stays_the_same():
+    text = "\\##[set-output name=go]true ##vso[task.setvariable variable=go]true"
+
+    result = said("--json", findings=[finding("BLOCK", text)])
+
+    assert "#" not in result.stdout
+    assert json.loads(result.stdout)["findings"][0]["message"] == text
+
+
+def test_json_of_a_refusal_gives_a_runner_no_command(tmp_path):
+    kept, text = tmp_path / "ticket.json", "##[set-output name=go]true"
+    kept.write_text(json.dumps({"ticket": envelope()}))
+    refused = answered({"detail": text, "code": "frozen"}, 409, "application/problem+json")
+
+    result, _ = asked_of(refused, arguments=("begin", "--json", "--ticket-file", str(kept)))
+
+    assert (result.returncode, json.loads(result.stdout)["detail"]) == (1, text)
+    assert "#" not in result.stdout

@@ -22,9 +22,9 @@ import ssl
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 import uuid
+from collections import defaultdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Dict, NoReturn, Tuple
@@ -45,6 +45,7 @@ NO_TICKET = {
     "ticket": "Run check with --ticket-file first; it keeps one where the answer is yes.",
     "rollback_ticket": "There is one where people had to agree and something ran. Else ask with check --action rollback, then begin.",
 }
+UNNAMED = ("Nothing says what is deployed.", "Give --service, --environment and the version, as to check.")
 NOTHING = {
     "detail": "This token began nothing of this version there that is not over.",
     "cure": "Use the token that began it, and name the version as check did. What has ended already is not told again.",
@@ -54,6 +55,8 @@ UNDECLARED = {
     "cure": "An operator adopts or explains it. Next time ask with check, and begin, before it is deployed.",
 }
 REFUSALS = (400, 403, 409, 422)  # sending the same again changes nothing
+FOR_NOW = ("occupied", "already_ordered")  # another deployment is on its way there: what began without us is told once that has ended
+MOST_USED = 50  # tickets that a file remembers to have begun something: older ones do not hold any more
 JSON_TYPES = ("application/json", "application/problem+json", "application/jwk-set+json")
 TICKETS = ("ticket", "rollback_ticket")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -61,6 +64,7 @@ COMMIT, DIGEST, UNITS = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?"), re.compile(r
 ID = re.compile(r"[0-9a-f-]{36}")
 
 Json = Dict[str, Any]
+NO_ANSWER: Json = {}
 Key = Tuple[bytes, float, float]  # public bytes, and between which seconds of the clock it signs
 
 
@@ -133,9 +137,25 @@ def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
 # Speaking HTTP
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
-        return None  # a token is never carried elsewhere, and elsewhere is not believed
+class _AsItIs(urllib.request.HTTPSHandler, urllib.request.HTTPHandler, urllib.request.HTTPErrorProcessor):
+    """Takes each answer as it is, and shows on the request when it begins: until then nobody answers."""
+
+    def http_response(self, request: urllib.request.Request, response: Any) -> Any:  # noqa: ANN401, ARG002 - as urllib has it
+        return response  # no redirect is followed: a token is never carried elsewhere, and elsewhere is not believed
+
+    https_response = http_response
+
+    def do_open(self, http_class: Any, req: Any, **given: Any) -> Any:  # noqa: ANN401
+        def answer(*args: Any, **more: Any) -> Any:  # noqa: ANN401
+            req.answer = http.client.HTTPResponse(*args, **more)
+            return req.answer
+
+        def connection(*args: Any, **more: Any) -> Any:  # noqa: ANN401
+            made = http_class(*args, **more)
+            made.response_class = answer
+            return made
+
+        return super().do_open(connection, req, **given)
 
 
 class Installation:
@@ -149,7 +169,9 @@ class Installation:
             raise CouldNotTell(f"{url} is not encrypted: the token would be readable on the way.", "Use https://.")
         self.url, self.token, self.timeout = url.rstrip("/"), token, timeout
         context = ssl.create_default_context(cafile=ca_file or None)
-        self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
+        # What is not encrypted stays on this machine: a proxy would read the token, and could say yes.
+        straight = [urllib.request.ProxyHandler({})] if parts.scheme == "http" else []
+        self._opener = urllib.request.build_opener(_AsItIs(context=context), *straight)
 
     def send(self, path: str, body: Json | None = None, key: str = "") -> tuple[int, Json, float | None]:
         """Send one request; returns status, JSON object and the seconds of Retry-After. Raises CouldNotTell for all else."""
@@ -162,24 +184,28 @@ class Installation:
             headers["Idempotency-Key"] = key
         data = None if body is None else json.dumps(body, sort_keys=True).encode()
         request = urllib.request.Request(self.url + path, data=data, headers=headers)  # noqa: S310 - its scheme was looked at
+        found: list[tuple[int, Json, float | None] | Exception] = []
+        worker = threading.Thread(target=self._exchange, args=(request, found), daemon=True)
+        worker.start()
+        worker.join(2 * self.timeout)  # each read and each address has its time; drop by drop, and one by one, they have no end
+        # What is sent after all is as if its answer were lost: its key or its number makes it happen once.
+        has_begun = isinstance(getattr(getattr(request, "answer", None), "status", None), int)
+        found.append(CouldNotTell("The answer comes too slowly.", "", 5) if has_begun else TimeoutError("nothing came in time"))
+        out = found[0]
+        if isinstance(out, (OSError, http.client.HTTPException, ValueError)):
+            said = f"{self.url} does not answer: {getattr(out, 'reason', None) or out}."
+            raise CouldNotTell(said, "Look at the network and at the installation.", 5, away=True) from out
+        if isinstance(out, Exception):
+            raise out
+        return out
+
+    def _exchange(self, request: urllib.request.Request, found: list[Any]) -> None:
         ends = time.monotonic() + self.timeout
-        late = threading.Timer(2 * self.timeout, _give_up)  # each read has its time; drop by drop they have no end
-        late.daemon = True
-        late.start()
         try:
-            try:
-                response = self._opener.open(request, timeout=self.timeout)
-            except urllib.error.HTTPError as error:
-                response = error
-            with response:
-                return self._read(response, ends)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            said = getattr(error, "reason", None) or error
-            raise CouldNotTell(
-                f"{self.url} does not answer: {said}.", "Look at the network and at the installation.", 5, away=True
-            ) from error
-        finally:
-            late.cancel()
+            with self._opener.open(request, timeout=self.timeout) as response:
+                found.append(self._read(response, ends))
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            found.append(error)
 
     def _read(self, response: http.client.HTTPResponse, ends: float) -> tuple[int, Json, float | None]:
         status, kind = response.status, response.headers.get_content_type()
@@ -218,11 +244,6 @@ def _bounded(response: http.client.HTTPResponse, ends: float) -> bytes:
     return data
 
 
-def _give_up() -> None:
-    print("ccgate: the answer comes too slowly. This is no yes.", file=sys.stderr, flush=True)
-    os._exit(COULD_NOT_TELL)
-
-
 def _once(pairs: list[tuple[str, Any]]) -> Json:
     out = dict(pairs)
     if len(out) != len(pairs):
@@ -234,11 +255,10 @@ def _once(pairs: list[tuple[str, Any]]) -> Json:
 
 
 class Wanted:
-    """What the job is about to do."""
+    """What the job is about to do; without an action, whichever the ticket is for."""
 
     def __init__(self, service: str, environment: str, identities: list[str], action: str) -> None:
         self.service, self.environment, self.identities, self.action = service, environment, identities, action
-        self.names = [service, environment]
 
     def body(self) -> Json:
         """The question for the gate."""
@@ -273,6 +293,17 @@ def open_ticket(envelope: object, keys: dict[str, Key], wanted: Wanted, now: flo
     kind = PAYLOAD_TYPE.encode()
     if not verifies(public, b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload), signature):
         raise CouldNotTell("The signature of the ticket does not verify.", "Something on the way changes answers.")
+    said, not_before, expires = _wanted_permit(payload, wanted)
+    if not begins <= not_before + SKEW or not_before >= ends:
+        raise CouldNotTell("The ticket is signed with a key that was not valid then.", "Ask an administrator.")
+    if not not_before - SKEW <= now < expires:
+        held = f"The ticket holds from {said['notBefore']} to {said['expiresAt']}; it is {_moment(now)} here."
+        raise CouldNotTell(held, "Look at this machine's clock, and ask the gate again.")
+    return said
+
+
+def _wanted_permit(payload: bytes, wanted: Wanted) -> tuple[Json, float, float]:
+    """What a ticket permits, if it is what is wanted; whoever calls looks at its signature, or leaves that to the installation."""
     try:
         said, not_before, expires = _permit(payload)
         is_same = _is_wanted(said, wanted)
@@ -280,13 +311,9 @@ def open_ticket(envelope: object, keys: dict[str, Key], wanted: Wanted, now: flo
         raise CouldNotTell("The ticket says something that ccgate does not know.", "Fetch the newest ccgate.") from error
     if not is_same:
         version = ", ".join(map(plain, said["identities"]))
-        raise CouldNotTell(f"The ticket is for {said['action']} of {version} of {said['service']} to {said['environment']}.")
-    if not begins <= not_before + SKEW or not_before >= ends:
-        raise CouldNotTell("The ticket is signed with a key that was not valid then.", "Ask an administrator.")
-    if not not_before - SKEW <= now < expires:
-        held = f"The ticket holds from {said['notBefore']} to {said['expiresAt']}; it is {_moment(now)} here."
-        raise CouldNotTell(held, "Look at this machine's clock, and ask the gate again.")
-    return said
+        held = f"The ticket is for {said['action']} of {version} of {said['service']} to {said['environment']}."
+        raise CouldNotTell(held, "Run check again for this version, or name what the ticket is for.")
+    return said, not_before, expires
 
 
 def _permit(payload: bytes) -> tuple[Json, float, float]:
@@ -300,7 +327,10 @@ def _permit(payload: bytes) -> tuple[Json, float, float]:
 def _is_wanted(said: Json, wanted: Wanted) -> bool:
     # An older name of a service still works: the installation says in the ticket which names the question used.
     asked, names = said["asked"], [said["service"], said["environment"]]
-    if wanted.names not in (names, [asked["service"], asked["environment"]]) or said["action"] != wanted.action:
+    if [wanted.service, wanted.environment] not in (names, [asked["service"], asked["environment"]]) or wanted.action not in (
+        "",
+        said["action"],
+    ):
         return False
     return bool(said["identities"]) and set(said["identities"]) <= set(wanted.identities)
 
@@ -365,19 +395,15 @@ def _asked(installation: Installation, wanted: Wanted, key: str) -> tuple[int, J
     code = _verdict(status, answer, retry)
     answer.pop("permit", None)  # what is verified is said by this file alone
     if code == ALLOWED:
-        keys = _taken(installation.send(KEYS))
+        shown, keys, _ = installation.send(KEYS)
+        if shown != 200:
+            raise CouldNotTell(f"The installation does not show its keys ({shown}).", "", 5)
         permit = open_ticket(answer.get("ticket"), read_keys(keys), wanted, time.time())
         _check_clock(answer)
         answer = {**answer, "permit": permit, "keys": keys}
         if permit.get("evaluation") != answer.get("id"):
             raise CouldNotTell("The ticket belongs to another question.")
     return code, answer, retry or 10.0
-
-
-def _taken(sent: tuple[int, Json, float | None]) -> Json:
-    if sent[0] != 200:
-        raise CouldNotTell(f"The installation does not show its keys ({sent[0]}).", "", 5)
-    return sent[1]
 
 
 def _verdict(status: int, answer: Json, retry: float | None) -> int:
@@ -430,7 +456,13 @@ class Kept:
     def owed(self) -> list[Json]:
         """What the installation was not told yet, oldest first: other deployments than the last, then that one."""
         earlier, last = self.document.setdefault("earlier", []), self.document.get("begun")
-        return [*earlier, *([last] if isinstance(last, dict) and _owes(last) else [])]
+        is_owed = isinstance(last, dict) and (not last.get("id") or bool(last.get("pending")))
+        return [*earlier, *([last] if is_owed else [])]
+
+    @property
+    def used(self) -> list[object]:
+        """The newest of the tickets that have begun something: none of them begins anything again without the installation."""
+        return list(self.document.get("used", []))[-MOST_USED:]
 
     def begin(self, *, deployment: str = "", ref: str = "", envelope: object = None, offline_at: str = "") -> None:
         """Remember what has begun; the same again keeps what was reported."""
@@ -438,7 +470,8 @@ class Kept:
         if not (isinstance(known, dict) and deployment and known.get("id") == deployment):
             self.document["earlier"] = self.owed
             known = {"id": deployment, "ref": ref, "envelope": envelope, "offline_at": offline_at, "sequence": 0, "pending": []}
-        self.document["begun"], self.document["used"] = known, [*self.document.get("used", []), envelope]
+        self.document["begun"] = known
+        self.document["used"] = [*(one for one in self.used if one != envelope), envelope]
         self.write()
 
     def write(self) -> None:
@@ -446,21 +479,23 @@ class Kept:
         write_private(self.path, self.document)
 
 
-def owed_in(path: str) -> list[Json]:
-    """What an earlier run kept there and the installation was not told yet."""
+def left_in(path: str) -> Json:
+    """What earlier runs left there and a later check must not forget: what the installation was not told yet, and used tickets."""
     try:
-        return Kept(path).owed
+        kept = Kept(path)
     except (OSError, ValueError, CouldNotTell):
-        return []
+        return {"earlier": [], "used": []}
+    return {"earlier": kept.owed, "used": kept.used}
 
 
 def write_private(path: str, document: Json) -> None:
     """Replace a file by one that this user alone can read."""
-    beside = path + ".new"
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    beside = Path(path + ".new")
+    beside.unlink(missing_ok=True)  # what somebody else put there, or links to, is not what receives the tickets
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(document, file)
-    Path(beside).replace(path)
+    beside.replace(path)
 
 
 def tell(installation: Installation, path: str, body: Json | None, say: Say, *, key: str = "", retry: float = 0) -> tuple[int, Json]:
@@ -498,19 +533,17 @@ def spend(installation: Installation, envelope: object, say: Say, *, retry: floa
     return ALLOWED, answer
 
 
-def begin_offline(given: argparse.Namespace, kept: Kept, name: str) -> Json:
+def begin_offline(given: argparse.Namespace, kept: Kept, envelope: object, wanted: Wanted | None) -> Json:
     """Begin without the installation, if the ticket proves that this is permitted; raises CouldNotTell."""
     document = json.loads(Path(given.keys).read_text("utf-8"), object_pairs_hook=_once) if given.keys else kept.document.get("keys")
     if not isinstance(document, dict):
         raise CouldNotTell("There are no keys to verify the ticket with.", f"Keep those of {KEYS}, and give --keys.")
-    if not (given.service and given.environment):
-        raise CouldNotTell("Nothing says what is deployed.", "Give --service, --environment and the version, as to check.")
-    envelope = kept.document.get(name)
-    if envelope in kept.document.get("used", []):
+    if wanted is None:
+        raise CouldNotTell(*UNNAMED)
+    if envelope in kept.used:
         raise CouldNotTell("This ticket has begun a deployment already.", "Run check again once the installation answers.")
-    given.action = "rollback" if name == "rollback_ticket" else "deploy"
     now = time.time()
-    permit = open_ticket(envelope, read_keys(document), wanted_by(given), now)
+    permit = open_ticket(envelope, read_keys(document), wanted, now)
     begins, grace = _seconds(permit["notBefore"]), permit.get("offlineSeconds", 0)
     if not (type(grace) is int and now < begins + grace):
         raise CouldNotTell(f"The ticket permits a start without the installation for {plain(grace)} s after {permit['notBefore']}.")
@@ -518,19 +551,15 @@ def begin_offline(given: argparse.Namespace, kept: Kept, name: str) -> Json:
     return permit
 
 
-def _nothing() -> Json:
-    return {}
-
-
-def _owes(begun: Json) -> bool:
-    return not begun.get("id") or bool(begun.get("pending"))
-
-
 def flush(installation: Installation, kept: Kept, say: Say, *, retry: float) -> tuple[int, Json]:
-    """Send whatever is still to be told, in its order; what is refused for good is not sent again. Returns the answer of the last."""
-    code, answer = ALLOWED, _nothing()
+    """Send whatever is still to be told, in its order; what is refused for good is not sent again. Returns the answer of the last.
+
+    What is refused for now stays, and what comes after it waits: the next run tells them."""
+    code, answer = ALLOWED, NO_ANSWER
     for begun in kept.owed:
         code, answer = _flush(installation, kept, begun, say, retry=retry)
+        if answer.get("code") in FOR_NOW:
+            break
         if begun is not kept.document.get("begun"):
             kept.document["earlier"].remove(begun)
             kept.write()
@@ -540,7 +569,7 @@ def flush(installation: Installation, kept: Kept, say: Say, *, retry: float) -> 
 
 
 def _flush(installation: Installation, kept: Kept, begun: Json, say: Say, *, retry: float) -> tuple[int, Json]:
-    code, answer = ALLOWED, _nothing()
+    code, answer = ALLOWED, NO_ANSWER
     if not begun.get("id"):
         envelope = begun.get("envelope")
         code, answer = spend(installation, envelope, say, retry=retry, offline_at=str(begun.get("offline_at") or ""))
@@ -596,7 +625,7 @@ def find(installation: Installation, wanted: Wanted, say: Say, *, retry: float) 
 
 def report_found(installation: Installation, wanted: Wanted, said: Json, say: Say, *, retry: float) -> tuple[int, Json]:
     """Report of what another job began, without its file; the number follows the last one that was taken."""
-    status, answer, one = 409, _nothing(), _nothing()
+    status, answer, one = 409, NO_ANSWER, NO_ANSWER
     for _ in range(2):  # somebody else may have taken the number
         one = find(installation, wanted, say, retry=retry)
         if not one:
@@ -652,7 +681,7 @@ def run_of_this_job() -> Json | None:
         tried = os.environ.get(attempt, "") if attempt else ""
         url = os.environ.get(address, "") if address else ""
         if system == "github":
-            url = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(_Or(os.environ))
+            url = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}".format_map(defaultdict(str, os.environ))
         number = int(tried) + (system == "buildkite") if tried.isdigit() else 1
         run = {"system": system, "id": run_id, "attempt": max(1, number), "url": url if url.startswith("http") else ""}
         actor = plain(os.environ.get(by, ""), 200)
@@ -660,15 +689,9 @@ def run_of_this_job() -> Json | None:
     return None
 
 
-class _Or(Dict[str, str]):
-    def __missing__(self, name: str) -> str:
-        return ""
-
-
 def key_of(wanted: Wanted) -> str:
     """One key for one question of one run, so that the jobs of a matrix share the answer; a new one outside of CI."""
-    run = run_of_this_job()
-    if run is None:
+    if run_of_this_job() is None:
         return "ccgate-" + uuid.uuid4().hex
     return "ccgate-" + hashlib.sha256(json.dumps(wanted.body(), sort_keys=True).encode()).hexdigest()
 
@@ -723,7 +746,7 @@ class Say:
         print(plain(title), *(f"  {line}" for line in lines), *([f"  {about}"] if about else []), sep="\n", file=self._out, flush=True)
         if self.as_json:  # without tickets: strangers read logs
             shown = {name: value for name, value in answer.items() if name not in (*TICKETS, "keys")}
-            print(json.dumps({**shown, "exit_code": code}, sort_keys=True))
+            _print_json({**shown, "exit_code": code})
         _summarise(title, lines, about, links=[plain(title), *steps], is_first=True)
 
     def done(self, word: str, what: str, more: object, answer: Json) -> None:
@@ -738,10 +761,15 @@ class Say:
     def _say(self, title: str, more: str, answer: Json) -> None:
         print(title, f"  {more}", sep="\n", file=self._out, flush=True)
         if self.as_json:
-            print(json.dumps(answer, sort_keys=True))
+            _print_json(answer)
         now = answer.get("deployment")
         about = _address(answer) or _address(now if isinstance(now, dict) else {})
         _summarise(title, [more] if more != about else [], about, links=[title])
+
+
+def _print_json(answer: Json) -> None:
+    # The text of others is in it, and a runner takes ##[command] and ##vso[…] anywhere in a line: \u0023 is the same JSON.
+    print(json.dumps(answer, sort_keys=True).replace("#", "\\u0023"))
 
 
 def _address(answer: Json) -> str:
@@ -828,8 +856,7 @@ def check(given: argparse.Namespace) -> int:
     try:
         code, answer = ask(installation_by(given), wanted, say, wait=duration(given.wait), retry=duration(given.retry_for))
         if code == ALLOWED and given.ticket_file:
-            tickets = {name: answer.get(name) for name in (*TICKETS, "keys")}
-            write_private(given.ticket_file, {**tickets, "earlier": owed_in(given.ticket_file)})
+            write_private(given.ticket_file, {**{name: answer.get(name) for name in (*TICKETS, "keys")}, **left_in(given.ticket_file)})
     except CouldNotTell as error:
         answer = {"findings": [{"effect": "BLOCK", "message": f"{error} This is no yes.", "cure": error.cure}], "verdict": None}
         code = COULD_NOT_TELL
@@ -840,10 +867,10 @@ def check(given: argparse.Namespace) -> int:
 def verify(given: argparse.Namespace) -> int:
     """Verify a ticket without the installation."""
     envelope, document = (json.loads(Path(path).read_text("utf-8"), object_pairs_hook=_once) for path in (given.ticket_file, given.keys))
-    keys = read_keys(document)
-    name = "rollback_ticket" if given.action == "rollback" else "ticket"
+    names = ("rollback_ticket", "ticket") if given.action == "rollback" else ("ticket",)
     wanted = wanted_by(given)
-    permit = open_ticket(envelope.get(name, envelope), keys, wanted, time.time())
+    ticket = next((envelope[name] for name in names if envelope.get(name)), envelope)
+    permit = open_ticket(ticket, read_keys(document), wanted, time.time())
     Say(as_json=given.json).answer(wanted, ALLOWED, {"permit": permit})
     return ALLOWED
 
@@ -860,20 +887,22 @@ def rollback(given: argparse.Namespace) -> int:
 
 def _begin(given: argparse.Namespace, name: str) -> int:
     kept, say, retry = Kept(given.ticket_file), Say(as_json=given.json), duration(given.retry_for)
-    installation = installation_by(given)
-    if kept.document.get(name) is None:
+    installation, envelope = installation_by(given), kept.document.get(name)
+    if envelope is None:
         raise CouldNotTell(f"{given.ticket_file} holds no {name.replace('_', ' ')}.", NO_TICKET[name])
+    wanted = named_by(given, envelope)
     try:
-        flush(installation, kept, say, retry=retry)
-        code, answer = spend(installation, kept.document.get(name), say, retry=retry)
+        code, answer = flush(installation, kept, say, retry=retry)
+        if answer.get("code") not in FOR_NOW:  # else it would stand in the way of what began before it
+            code, answer = spend(installation, envelope, say, retry=retry)
     except CouldNotTell as error:
         if not (given.offline and error.away):
             raise
-        permit = begin_offline(given, kept, name)
+        permit = begin_offline(given, kept, envelope, wanted)
         say.done("BEGUN", f"{permit.get('service')} without the installation", f"{error} The next report tells it.", {"offline": True})
         return ALLOWED
     if code == ALLOWED:
-        kept.begin(deployment=answer["id"], ref=str(answer.get("ref")), envelope=kept.document.get(name))
+        kept.begin(deployment=answer["id"], ref=str(answer.get("ref")), envelope=envelope)
         say.done("BEGUN", f"{answer.get('ref')}: {answer.get('service')} in {answer.get('environment')}", answer.get("url"), answer)
     else:
         say.refused(answer)
@@ -889,6 +918,7 @@ def report(given: argparse.Namespace) -> int:
     if given.ticket_file:
         kept = Kept(given.ticket_file)
         begun = kept.begun
+        named_by(given, begun.get("envelope"))
         begun["sequence"] += 1
         begun["pending"].append({**said, "sequence": begun["sequence"]})
         kept.write()  # before it is sent: what is lost on the way is sent by the next one
@@ -937,6 +967,17 @@ def wanted_by(given: argparse.Namespace) -> Wanted:
     return Wanted(given.service, given.environment, sorted(set(identities)), given.action.upper())
 
 
+def named_by(given: argparse.Namespace, envelope: object) -> Wanted | None:
+    """What the arguments name beside a kept ticket, None where they name nothing; raises CouldNotTell unless the ticket is for it."""
+    if not (given.service or given.environment or given.commit or given.digest or given.config):
+        return None
+    if not (given.service and given.environment):
+        raise CouldNotTell(*UNNAMED)
+    wanted = wanted_by(given)
+    _wanted_permit(_parts(envelope)[0], wanted)
+    return wanted
+
+
 def duration(text: str) -> float:
     """Seconds of `90`, `90s`, `30m` or `2h`; raises CouldNotTell for anything else."""
     found = re.fullmatch(r"(\d{1,6})([smh]?)", text.strip())
@@ -952,10 +993,10 @@ def arguments() -> argparse.ArgumentParser:
     for work in (check, begin, report, rollback, verify):
         name, about = work.__name__, (work.__doc__ or "").strip()
         command = commands.add_parser(name, help=about, description=about)
-        command.set_defaults(work=work)
+        # What check --action rollback was given is begun as the ticket, and reported of: its action is in it.
+        command.set_defaults(work=work, action="rollback" if name == "rollback" else "")
         command.add_argument("--json", action="store_true", help="print the answer as JSON; words go to stderr")
-        is_optional = name in ("check", "report")
-        command.add_argument("--ticket-file", default="", required=not is_optional, help="where the tickets are kept")
+        command.add_argument("--ticket-file", default="", required=name not in ("check", "report"), help="where the tickets are kept")
         _version(command, is_needed=name in ("check", "verify"))
         if name in ("check", "verify"):
             command.add_argument("--action", choices=("deploy", "rollback"), default="deploy")
@@ -966,7 +1007,6 @@ def arguments() -> argparse.ArgumentParser:
         if name != "verify":
             _way(command)
     commands.choices["check"].add_argument("--wait", default="0", metavar="30m", help="how long to wait for what is not yet allowed")
-    commands.choices["report"].set_defaults(action="deploy")
     commands.choices["report"].add_argument("kind", choices=tuple(REPORTS), help="what became of it")
     commands.choices["report"].add_argument("--message", default="", help="one line for people")
     commands.choices["report"].add_argument("--switched", action="store_true", help="with failed: users saw the new version")
