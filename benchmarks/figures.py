@@ -27,10 +27,15 @@ class Goal:
 
     def row(self, ratios: list[float]) -> str:
         """One line of the report."""
-        low, _, high = quantiles(ratios, n=4)
         sign = "≥" if self.more_is_better else "≤"
-        measured = f"{median(ratios):.3g} ({low:.3g} to {high:.3g})"
-        return f"{self.name:<62} {measured:<26} {sign} {self.must:<7g} {sign} {self.goal:<7g} {self.judge(ratios)}"
+        return f"{compared(self.name, ratios)} {sign} {self.must:<7g} {sign} {self.goal:<7g} {self.judge(ratios)}"
+
+
+def compared(name: str, ratios: list[float]) -> str:
+    """One line of something measured beside the others, that has no goal itself."""
+    low, _, high = quantiles(ratios, n=4)
+    measured = f"{median(ratios):.3g} ({low:.3g} to {high:.3g})"
+    return f"{name:<62} {measured:<26}"
 
 
 HEADER = f"{'figure':<62} {'median (middle half)':<26} {'must':<9} {'goal':<9} says"

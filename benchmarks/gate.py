@@ -11,14 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-import psycopg
-
 from apps.accounts.roles import Role
 from apps.catalog.models import Target
-from benchmarks.durable_row import TABLE
+from benchmarks.durable_row import make_table
 from benchmarks.figures import Goal, interleave, ratio
 from benchmarks.load import Measured, joined, load
-from changecontrol.embedded.cluster import OWNER
 from changecontrol.embedded.postgres import PrivatePostgres
 from tests.factories.accounts import give_team_role, make_person
 from tests.factories.approvals import a_rule, make_change, make_place, make_policy
@@ -34,8 +31,7 @@ YES_OF_SEVEN = 2  # the others are a no for want of a change, as most answers ar
 
 def rows(server: PrivatePostgres, *, database_name: str, rounds: int) -> Iterator[str]:
     """One line per figure."""
-    with psycopg.connect(server.url(role=OWNER, database=database_name), autocommit=True) as owner:
-        owner.execute(TABLE)
+    make_table(server, database_name=database_name)
     requests = {"bare": [get("/bare")], "durable": [get("/durable")], "gate": questions()}
     for threads in (1, 4):
         with serving(threads) as (port, web):

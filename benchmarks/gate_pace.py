@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
-from benchmarks.figures import Goal, interleave, ratio
-from benchmarks.gate import CONNECTIONS, YES_OF_SEVEN, post, questions, serving
+from benchmarks.durable_row import make_table
+from benchmarks.figures import Goal, compared, interleave, ratio
+from benchmarks.gate import CONNECTIONS, YES_OF_SEVEN, get, post, questions, serving
 from benchmarks.load import Came, Stream, load, paced
+from changecontrol.embedded.postgres import PrivatePostgres
 from tests.factories.approvals import make_place
 from tests.factories.changes import COMMIT, OTHER_COMMIT
 from tests.factories.gate import body_for, make_gate_token
@@ -15,25 +17,29 @@ ALLOWED, TIMES = 50, 10  # GATE_RATE, per process; and how often as much the lou
 P50, P99 = 0.5, 0.99
 
 
-def rows(*, rounds: int) -> Iterator[str]:
+def rows(server: PrivatePostgres, *, database_name: str, rounds: int) -> Iterator[str]:
     """One line per figure."""
+    make_table(server, database_name=database_name)
     yield from at_a_share(rounds)
     yield from beside_a_loud_one(rounds)
 
 
 def at_a_share(rounds: int) -> Iterator[str]:
-    """p99 over p50 where requests come by the clock, at 40 % of the rate of this very round."""
-    asked = questions()
+    """p99 over p50 where requests come by the clock, at 40 % of the gate's rate in this very round; and of one durable row at the
+    same pace, which tells what of it is the disk's."""
+    asked, row = questions(), [get("/durable")]
     for threads in (1, 4):
         with serving(threads) as (port, web):
             load(port, asked, connections=CONNECTIONS, seconds=CALIBRATED, watched=[web])
-            found = []
+            found, beside = [], []
             for _ in range(rounds):
                 most = load(port, asked, connections=CONNECTIONS, seconds=CALIBRATED, watched=[web]).rate
-                (came,) = paced(port, [Stream(asked, LOAD * most, CONNECTIONS)], seconds=SECONDS)
-                found.append(came.quantile(P99) / came.quantile(P50))
+                for requests, ratios in ((asked, found), (row, beside)):
+                    (came,) = paced(port, [Stream(requests, LOAD * most, CONNECTIONS)], seconds=SECONDS)
+                    ratios.append(came.quantile(P99) / came.quantile(P50))
         said = f"{threads} thread{'s' if threads > 1 else ''}"
         yield Goal(f"gate, p99 / p50 at 40 % load, {said}", 5, 3.5, more_is_better=False).row(found)
+        yield compared(f"one durable row at that pace, {said}", beside)
 
 
 def beside_a_loud_one(rounds: int) -> Iterator[str]:

@@ -24,7 +24,7 @@ def rows(server: PrivatePostgres, *, database_name: str, folder: Path, rounds: i
     if "gate" in parts:
         yield from gate.rows(server, database_name=database_name, rounds=rounds)
     if "gate_pace" in parts:
-        yield from gate_pace.rows(rounds=rounds)
+        yield from gate_pace.rows(server, database_name=database_name, rounds=rounds)
     if "audit" in parts:
         yield from audit_rows(server, database_name=database_name, folder=folder, rounds=rounds)
 

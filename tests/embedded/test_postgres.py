@@ -40,9 +40,11 @@ def test_settings_are_those_of_a_private_and_durable_server(short: Path) -> None
     with PrivatePostgres(short / "pg") as server, psycopg.connect(admin(server)) as connection:
         found = [connection.execute("SELECT current_setting(%s)", [name]).fetchone() for name in names]
         timeout = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+        log = connection.execute("SELECT current_setting('min_wal_size'), current_setting('wal_compression')").fetchone()
 
     assert found == [(value,) for value in ("", "on", "on", "on", "off", "UTC", "on", "UTF8")]
     assert timeout == ("1min",)
+    assert log == ("256MB", "pglz")
 
 
 def test_data_and_socket_directories_are_private(short: Path) -> None:
